@@ -1,0 +1,1 @@
+"""The program on the box: sees motion, keeps clips, hands them over."""

@@ -1,0 +1,1 @@
+"""What both programs stand on; knows no camera, no database, no web."""
