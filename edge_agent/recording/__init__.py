@@ -1,0 +1,1 @@
+"""Clips: packets copied into fragmented MP4, salvage after a power cut, snapshots."""
