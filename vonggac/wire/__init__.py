@@ -1,0 +1,1 @@
+"""The contract between box and collector: messages, topics and their JSON form. Pure; imports nothing of ours."""

@@ -1,0 +1,310 @@
+"""Every message between box and collector, as frozen values; docs/ref/wire.md is generated from this file.
+
+Rules: fields are only ever added, with a default; types are strict; a box (rectangle) is `[x0, y0, x1, y1]` in 0..1 of
+the picture; `_ms` without another word is UTC milliseconds; `None` means unknown, never zero.
+"""
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+Clock = Literal["synced", "holdover", "unset"]
+Rectangle = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Body:
+    """What a message says; `type` names it on the wire."""
+
+    type: ClassVar[str]
+    sequenced: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Envelope:
+    """One message. `seq` counts the sequenced messages of one outbox (`outbox`), from 1, without a hole.
+
+    `outbox` is the id of the box's outbox database: numbers begin anew when a card is replaced, so a number is unique
+    only within its outbox. `mono_ms` is milliseconds since the boot that `boot_id` names.
+    """
+
+    id: str
+    box: str
+    boot_id: str
+    wall_ms: int
+    mono_ms: int
+    clock: Clock
+    body: Body
+    seq: int | None = None
+    outbox: str | None = None
+    v: int = 1
+
+
+# --- status ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class CameraInfo:
+    """A camera as its box is configured to see it."""
+
+    name: str
+    has_sub: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Birth(Body):
+    """The agent is connected. Retained."""
+
+    type: ClassVar[str] = "birth"
+    agent_version: str
+    cameras: tuple[CameraInfo, ...]
+    config_hash: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offline(Body):
+    """The agent has left (`reason` "stopped") or the broker lost it ("lost": the last will). Retained."""
+
+    type: ClassVar[str] = "offline"
+    reason: Literal["lost", "stopped"]
+
+
+# --- heartbeat ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamHealth:
+    """One stream of a camera since the last heartbeat; rates are over that time."""
+
+    state: Literal["connecting", "streaming", "unavailable"]
+    reason: str | None = None
+    fps: float | None = None
+    bitrate_kbps: float | None = None
+    drops: int = 0
+    reconnects: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CameraHealth:
+    """One camera. `last_frame_age_ms` is the age of the last *decoded* frame; `None` when none was ever decoded."""
+
+    name: str
+    main: StreamHealth
+    sub: StreamHealth | None = None
+    last_frame_age_ms: int | None = None
+    decoded: int = 0
+    recording: bool = False
+    pre_roll_ms: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoxHealth:
+    """The computer. Temperatures in °C, memory and disk in bytes; `throttled` are a Pi's `get_throttled` flags."""
+
+    uptime_ms: int
+    load_1m: float | None = None
+    temperature_c: float | None = None
+    memory_total_bytes: int | None = None
+    memory_available_bytes: int | None = None
+    agent_rss_bytes: int | None = None
+    agent_cpu_s: float | None = None
+    disk_total_bytes: int | None = None
+    disk_free_bytes: int | None = None
+    written_today_bytes: int | None = None
+    throttled: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutboxHealth:
+    """What is on the box and not yet here. `last_seq` is the newest number given; 0 when none ever was."""
+
+    outbox: str
+    last_seq: int
+    events: int
+    snapshots: int
+    clips: int
+    clip_bytes: int
+    oldest_ms: int | None = None
+    parked: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heartbeat(Body):
+    """Every 30 s, and once right after birth: true figures only."""
+
+    type: ClassVar[str] = "heartbeat"
+    interval_s: float
+    cameras: tuple[CameraHealth, ...]
+    host: BoxHealth
+    outbox: OutboxHealth
+
+
+# --- sequenced events --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpisodeStarted(Body):
+    """Motion began: `start_ms` is the arrival of the first moving frame, not of the confirmation."""
+
+    type: ClassVar[str] = "episode_started"
+    sequenced: ClassVar[bool] = True
+    episode: str
+    camera: str
+    start_ms: int
+    box: Rectangle
+    zones: tuple[str, ...] = ()
+    score: float = 0.0
+    kind: str = "motion"
+    snapshot_sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpisodeUpdated(Body):
+    """The episode goes on; `box` is the union so far."""
+
+    type: ClassVar[str] = "episode_updated"
+    sequenced: ClassVar[bool] = True
+    episode: str
+    camera: str
+    last_ms: int
+    box: Rectangle
+    zones: tuple[str, ...] = ()
+    score: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PathPoint:
+    """Where the thing was: `t_ms` after `start_ms`, centre (x, y) in 0..1."""
+
+    t_ms: int
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpisodeEnded(Body):
+    """The episode is over; `end_ms` is its last motion. It stands alone: nothing of the start is needed to read it."""
+
+    type: ClassVar[str] = "episode_ended"
+    sequenced: ClassVar[bool] = True
+    episode: str
+    camera: str
+    start_ms: int
+    end_ms: int
+    box: Rectangle
+    zones: tuple[str, ...] = ()
+    score: float = 0.0
+    kind: str = "motion"
+    reason: Literal["quiet", "split", "lost", "stopped"] = "quiet"
+    path: tuple[PathPoint, ...] = ()
+    snapshot_sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipReady(Body):
+    """A clip is whole on the box's disk. Its bytes follow by HTTP under this `clip` id."""
+
+    type: ClassVar[str] = "clip_ready"
+    sequenced: ClassVar[bool] = True
+    clip: str
+    episode: str
+    camera: str
+    sha256: str
+    size_bytes: int
+    first_frame_ms: int
+    duration_ms: int
+    codec: str
+    width: int
+    height: int
+    truncated: bool = False
+    note: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CameraState(Body):
+    """A camera's picture came or went. `since_ms` is when."""
+
+    type: ClassVar[str] = "camera_state"
+    sequenced: ClassVar[bool] = True
+    camera: str
+    state: Literal["up", "down"]
+    since_ms: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tamper(Body):
+    """The picture is covered, turned, defocused, black, white or frozen (`active`), or no longer so."""
+
+    type: ClassVar[str] = "tamper"
+    sequenced: ClassVar[bool] = True
+    camera: str
+    kind: str
+    active: bool
+    since_ms: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataLost(Body):
+    """Something that was promised will not come, and why. `what` is "clip", "snapshot" or "video"."""
+
+    type: ClassVar[str] = "data_lost"
+    sequenced: ClassVar[bool] = True
+    what: str
+    reason: str
+    camera: str | None = None
+    episode: str | None = None
+    clip: str | None = None
+    size_bytes: int | None = None
+
+
+# --- down, and its answer ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt(Body):
+    """What the collector has committed: inclusive ranges of `seq` in `outbox`, SHA-256 of clips and of snapshots."""
+
+    type: ClassVar[str] = "receipt"
+    outbox: str | None = None
+    ranges: tuple[tuple[int, int], ...] = ()
+    clips: tuple[str, ...] = ()
+    snapshots: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(Body):
+    """Do something, unless it is later than `expires_ms`. `command` is "ping", "snapshot" or "restart"."""
+
+    type: ClassVar[str] = "command"
+    command: str
+    expires_ms: int
+    camera: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply(Body):
+    """The answer to the command whose message id is `to`."""
+
+    type: ClassVar[str] = "reply"
+    to: str
+    ok: bool
+    error: str | None = None
+    detail: dict[str, str] = field(default_factory=dict)
+
+
+BODIES: tuple[type[Body], ...] = (
+    Birth,
+    Offline,
+    Heartbeat,
+    EpisodeStarted,
+    EpisodeUpdated,
+    EpisodeEnded,
+    ClipReady,
+    CameraState,
+    Tamper,
+    DataLost,
+    Receipt,
+    Command,
+    Reply,
+)
+BODY_OF_TYPE: dict[str, type[Body]] = {body.type: body for body in BODIES}
