@@ -1,0 +1,1 @@
+"""What moves in a picture: motion, zones, schedules and episodes, all pure."""

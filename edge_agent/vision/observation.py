@@ -1,0 +1,39 @@
+"""What one look at one frame found: values that pass from the detector to episodes, snapshots and the wire."""
+
+from dataclasses import dataclass
+
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1 in 0..1 of the picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """One moving thing: its box, its share of the picture's area, how sure (0..1) and the named zones it is in."""
+
+    box: Box
+    area: float
+    score: float
+    zones: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One frame's result. `since_ms` is when the things that move now were first seen; None where nothing moves."""
+
+    t_ms: float
+    moving: bool = False
+    regions: tuple[Region, ...] = ()
+    score: float = 0.0
+    global_change: bool = False
+    ready: bool = True
+    since_ms: float | None = None
+
+
+def union(first: Box, second: Box) -> Box:
+    """The smallest box around both."""
+    return (
+        min(first[0], second[0]),
+        min(first[1], second[1]),
+        max(first[2], second[2]),
+        max(first[3], second[3]),
+    )
