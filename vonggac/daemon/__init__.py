@@ -1,1 +1,1 @@
-"""What every long-running program of ours needs: clock, threads, configuration, logs, back-off, systemd, SQLite, files."""
+"""What every long-running program of ours needs, from clock and threads to configuration and durable files."""

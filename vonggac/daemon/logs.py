@@ -1,4 +1,4 @@
-"""Logs: constant text plus fields, to stderr, one line each; journald keeps them. Never a secret, never a URL with one."""
+"""Logs: constant text plus fields, one line each, to stderr. Never a secret, never a URL with one."""
 
 import logging
 import sys

@@ -1,4 +1,4 @@
-"""Opening SQLite so that what was committed is on the disk: WAL, and `synchronous=FULL` where an invariant rests on it."""
+"""Opening SQLite so that what was committed is on the disk: WAL, and `synchronous=FULL` where that matters."""
 
 import sqlite3
 from pathlib import Path

@@ -161,9 +161,9 @@ def _text(value: Any, where: str) -> str:
 
 
 def _named_text(value: Any, where: str) -> str:
-    """Text whose field's name says more: ids, hashes and camera names become names of files, so they are checked here."""
+    """Text whose field's name says more: ids, hashes and camera names become file names, so they are checked here."""
     text = _text(value, where)
-    name = where.split(".")[-1].split("[")[0]
+    name = where.rsplit(".", 1)[-1].partition("[")[0]
     if name in _ID_FIELDS and not is_uuid(text):
         raise MalformedMessage(f"{where}: is no UUID")
     if (name in _SHA_FIELDS or where.startswith(("body.clips[", "body.snapshots["))) and not (
