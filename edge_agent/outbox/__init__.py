@@ -1,0 +1,1 @@
+"""The durable queue on the box: events, snapshots and clips wait here until the collector's receipt."""
