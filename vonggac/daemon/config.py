@@ -49,7 +49,8 @@ def load_config(path: Path, model: type[Model]) -> Model:
                 document.tree if document.tree is not None else {}, context={"folder": path.resolve().parent}
             )
         except pydantic.ValidationError as error:
-            mistakes += [_explain(dict(detail), document, model) for detail in error.errors()]
+            details = [dict(detail) for detail in error.errors()]
+            mistakes += [_explain(detail, document, model) for detail in details if not _is_echo(detail, details)]
         else:
             if not mistakes:
                 return config
@@ -129,6 +130,14 @@ _NEEDS = {
 }
 
 
+def _is_echo(detail: dict[str, Any], details: list[dict[str, Any]]) -> bool:
+    """A list is called too short when its only items are wrong: the items' own mistakes say it better."""
+    loc = detail["loc"]
+    return detail["type"] == "too_short" and any(
+        other["loc"][: len(loc)] == loc and len(other["loc"]) > len(loc) for other in details
+    )
+
+
 def _explain(detail: dict[str, Any], document: Document, model: type[BaseModel]) -> tuple[int, str]:
     path: Path_ = tuple(key for key in detail["loc"] if isinstance(key, int) or not key.startswith("function-"))
     where, line, kind = spell(path, document.tree), document.line_of(path), detail["type"]
@@ -145,6 +154,8 @@ def _explain(detail: dict[str, Any], document: Document, model: type[BaseModel])
         near = difflib.get_close_matches(str(value), _choices(str(detail["ctx"]["expected"])), n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
         return line, f"{where}: must be one of {detail['ctx']['expected']}{shown}.{hint}"
+    if kind == "too_short":
+        return line, f"{where}: needs at least {detail['ctx']['min_length']}, has {detail['ctx']['actual_length']}"
     if value is None and kind in _NEEDS:
         return line, f"{where}: {_NEEDS[kind]} and is empty"
     if kind in _NEEDS:
