@@ -1,0 +1,445 @@
+"""Every table of the collector, as SQLAlchemy Core; docs/ref of the database. Migrations must lead to exactly this.
+
+Rules: `_ms` is UTC milliseconds; booleans are real; a camera's id is `<box>/<name>`; ids of episodes, clips, incidents
+and messages are UUIDs as text; a row of `episodes` or `clips` is a projection of `events` and can arrive in any order.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+_Row = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts up by itself only on INTEGER PRIMARY KEY
+
+# --- who is there ------------------------------------------------------------------------------------------------
+
+boxes = Table(
+    "boxes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("site", Text, nullable=False),
+    Column("commune", Text, nullable=False),
+    Column("secret_hash", Text, nullable=False),  # bcrypt of 256 random bits
+    Column("created_ms", BigInteger, nullable=False),
+    Column("removed_ms", BigInteger),  # removed boxes keep their history; NULL = may connect
+    # from birth and last will, NULL until the first birth
+    Column("connected", Boolean),
+    Column("status_ms", BigInteger),  # received_ms of the last status message
+    Column("offline_reason", Text),  # "lost" or "stopped"
+    Column("boot_id", Text),
+    Column("agent_version", Text),
+    Column("config_hash", Text),
+)
+
+cameras = Table(
+    "cameras",
+    metadata,
+    Column("id", Text, primary_key=True),  # <box>/<name>
+    Column("box", Text, ForeignKey("boxes.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("has_sub", Boolean),
+    Column("first_seen_ms", BigInteger, nullable=False),
+    Column("configured", Boolean, nullable=False, default=True),  # named in the last birth
+    UniqueConstraint("box", "name"),
+)
+
+heartbeats = Table(  # the latest of each box
+    "heartbeats",
+    metadata,
+    Column("box", Text, ForeignKey("boxes.id"), primary_key=True),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("wall_ms", BigInteger, nullable=False),
+    Column("mono_ms", BigInteger, nullable=False),
+    Column("boot_id", Text, nullable=False),
+    Column("clock", Text, nullable=False),
+    Column("body", JSON, nullable=False),  # vonggac.wire Heartbeat, as it travelled
+)
+
+heartbeat_history = Table(  # thinned by retention
+    "heartbeat_history",
+    metadata,
+    Column("id", _Row, primary_key=True, autoincrement=True),
+    Column("box", Text, ForeignKey("boxes.id"), nullable=False),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("boot_id", Text, nullable=False),
+    Column("body", JSON, nullable=False),
+    Index("ix_heartbeat_history_box_received_ms", "box", "received_ms"),
+)
+
+# --- what was said -----------------------------------------------------------------------------------------------
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", _Row, primary_key=True, autoincrement=True),
+    Column("box", Text, ForeignKey("boxes.id"), nullable=False),
+    Column("outbox", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("boot_id", Text, nullable=False),
+    Column("wall_ms", BigInteger, nullable=False),
+    Column("mono_ms", BigInteger, nullable=False),
+    Column("clock", Text, nullable=False),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("body", JSON, nullable=False),
+    # The message id is part of the key: a box whose card was restored from an image counts some numbers a second time,
+    # and those events must not be mistaken for repetitions of the old ones.
+    UniqueConstraint("box", "outbox", "seq", "message_id"),
+    Index("ix_events_received_ms", "received_ms"),
+)
+
+sequences = Table(  # which numbers of each outbox are here: disjoint inclusive ranges, one row where nothing is missing
+    "sequences",
+    metadata,
+    Column("box", Text, ForeignKey("boxes.id"), primary_key=True),
+    Column("outbox", Text, primary_key=True),
+    Column("first_seq", BigInteger, primary_key=True),
+    Column("last_seq", BigInteger, nullable=False),
+)
+
+kept_aside = Table(  # the newest that could not be read, for the technician; the counts stand in `counters`
+    "kept_aside",
+    metadata,
+    Column("id", _Row, primary_key=True, autoincrement=True),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # malformed | unknown_type | unknown_box | foreign
+    Column("reason", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("payload", LargeBinary, nullable=False),  # the first 4 KiB
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+# --- what was seen -----------------------------------------------------------------------------------------------
+
+episodes = Table(
+    "episodes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("box", Text, ForeignKey("boxes.id"), nullable=False),
+    Column("camera", Text, ForeignKey("cameras.id"), nullable=False),
+    Column("start_ms", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),  # last motion known so far; = end_ms once ended
+    Column("end_ms", BigInteger),  # NULL while it goes on
+    Column("rectangle", JSON, nullable=False),  # [x0, y0, x1, y1] in 0..1
+    Column("zones", JSON, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("reason", Text),  # why it ended: quiet | split | lost | stopped
+    Column("path", JSON, nullable=False),  # [[t_ms, x, y], …]
+    Column("snapshot_sha256", Text),  # the best one named so far
+    Column("clock", Text, nullable=False),  # of the message that gave start_ms
+    Column("first_received_ms", BigInteger, nullable=False),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("rules_ms", BigInteger),  # when the alert rules first looked at it; NULL = not yet
+    Column("rules_end_ms", BigInteger),  # when they looked at its end
+    Index("ix_episodes_start_ms_id", "start_ms", "id"),
+    Index("ix_episodes_camera_start_ms_id", "camera", "start_ms", "id"),
+    Index(
+        "ix_episodes_rules_due",
+        "first_received_ms",
+        sqlite_where=text("rules_ms IS NULL"),
+        postgresql_where=text("rules_ms IS NULL"),
+    ),
+    Index(
+        "ix_episodes_rules_end_due",
+        "received_ms",
+        sqlite_where=text("rules_end_ms IS NULL AND end_ms IS NOT NULL"),
+        postgresql_where=text("rules_end_ms IS NULL AND end_ms IS NOT NULL"),
+    ),
+)
+
+clips = Table(
+    "clips",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("box", Text, ForeignKey("boxes.id"), nullable=False),
+    Column("sha256", Text, nullable=False, index=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),  # announced | stored | deleted | lost (the box said it will not come)
+    # from clip_ready; NULL when the bytes came first
+    Column("announced_ms", BigInteger),
+    Column("episode", Text),
+    Column("camera", Text),
+    Column("first_frame_ms", BigInteger),
+    Column("duration_ms", BigInteger),
+    Column("codec", Text),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("truncated", Boolean, nullable=False, default=False),
+    Column("note", Text),
+    # from the upload; NULL until the bytes are whole, compared and synced
+    Column("path", Text),  # below the data folder
+    Column("stored_ms", BigInteger),
+    Column("deleted_ms", BigInteger),
+    Column("held", Boolean, nullable=False, default=False),  # legal hold: deleted by nothing
+    Index("ix_clips_episode", "episode"),
+    Index("ix_clips_camera_first_frame_ms_id", "camera", "first_frame_ms", "id"),
+    Index("ix_clips_state_stored_ms", "state", "stored_ms"),
+)
+
+uploads = Table(  # unfinished uploads; their bytes are uploads/<id>.part, whose length is the offset
+    "uploads",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("box", Text, ForeignKey("boxes.id"), nullable=False),
+    Column("clip", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    UniqueConstraint("box", "clip"),
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("box", Text, ForeignKey("boxes.id"), primary_key=True),
+    Column("episode", Text, primary_key=True),
+    Column("path", Text, nullable=False),  # below the data folder
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("received_ms", BigInteger, nullable=False),
+    Index("ix_snapshots_episode", "episode"),
+    Index("ix_snapshots_received_ms", "received_ms"),
+)
+
+camera_states = Table(  # camera_state and tamper events; the newest `since_ms` of each (camera, aspect) counts
+    "camera_states",
+    metadata,
+    Column("message_id", Text, primary_key=True),
+    Column("camera", Text, ForeignKey("cameras.id"), nullable=False),
+    Column("aspect", Text, nullable=False),  # "picture" for camera_state, else the kind of tamper
+    Column("bad", Boolean, nullable=False),  # picture down, or tamper active
+    Column("since_ms", BigInteger, nullable=False),
+    Column("reason", Text),
+    Column("received_ms", BigInteger, nullable=False),
+    Index("ix_camera_states_camera_aspect_since_ms", "camera", "aspect", "since_ms"),
+)
+
+losses = Table(  # data_lost events: what was promised and will not come
+    "losses",
+    metadata,
+    Column("message_id", Text, primary_key=True),
+    Column("box", Text, ForeignKey("boxes.id"), nullable=False, index=True),
+    Column("what", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("camera", Text),
+    Column("episode", Text),
+    Column("clip", Text, index=True),
+    Column("size_bytes", BigInteger),
+    Column("wall_ms", BigInteger, nullable=False),
+    Column("received_ms", BigInteger, nullable=False),
+)
+
+# --- what people are told ----------------------------------------------------------------------------------------
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("rule", Text, nullable=False),
+    Column("camera", Text, ForeignKey("cameras.id"), nullable=False),
+    Column("severity", Text, nullable=False, default="normal"),
+    Column("start_ms", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),  # new | acknowledged | closed
+    Column("acknowledged_ms", BigInteger),
+    Column("owner", Text),  # who acknowledged
+    Column("outcome", Text),  # real | false | known | forwarded
+    Column("closed_ms", BigInteger),
+    Column("late_ms", BigInteger, nullable=False, default=0),  # how late its first episode arrived
+    Index("ix_incidents_start_ms_id", "start_ms", "id"),
+    Index("ix_incidents_camera_last_ms", "camera", "last_ms"),
+    Index("ix_incidents_state_start_ms_id", "state", "start_ms", "id"),
+)
+
+incident_episodes = Table(
+    "incident_episodes",
+    metadata,
+    Column("incident", Text, ForeignKey("incidents.id"), primary_key=True),
+    Column("episode", Text, ForeignKey("episodes.id"), primary_key=True),
+    Column("added_ms", BigInteger, nullable=False),
+    Index("ix_incident_episodes_episode", "episode"),
+)
+
+incident_history = Table(
+    "incident_history",
+    metadata,
+    Column("id", _Row, primary_key=True, autoincrement=True),
+    Column("incident", Text, ForeignKey("incidents.id"), nullable=False, index=True),
+    Column("wall_ms", BigInteger, nullable=False),
+    Column("who", Text),  # a user's name; NULL = the collector
+    Column("action", Text, nullable=False),
+    Column("note", Text),
+)
+
+alerts = Table(  # the delivery queue: due → claimed → sent, or failed
+    "alerts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),  # what it is about and to which channel: enqueued once
+    Column("kind", Text, nullable=False),  # incident | fleet
+    Column("incident", Text, ForeignKey("incidents.id"), index=True),  # NULL for alerts to technicians
+    Column("channel", Text, nullable=False),
+    Column("title", Text),  # given for alerts that are not about an incident
+    Column("body", Text),
+    Column("state", Text, nullable=False),  # due | claimed | sent | failed
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("next_ms", BigInteger, nullable=False),
+    Column("claimed_ms", BigInteger),
+    Column("claimed_by", Text),
+    Column("sent_ms", BigInteger),
+    Column("error", Text),
+    Column("late_ms", BigInteger, nullable=False, default=0),
+    Index("ix_alerts_state_next_ms", "state", "next_ms"),
+)
+
+# --- state of the fleet ------------------------------------------------------------------------------------------
+
+fleet_states = Table(  # the present state of each box and camera, as the fleet loop derived it
+    "fleet_states",
+    metadata,
+    Column("kind", Text, primary_key=True),  # box | camera
+    Column("ref", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("reasons", JSON, nullable=False),
+    Column("checked_ms", BigInteger, nullable=False),
+)
+
+outages = Table(
+    "outages",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),  # box | camera | site | commune | all
+    Column("ref", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("members", JSON, nullable=False),
+    Column("start_ms", BigInteger, nullable=False),
+    Column("end_ms", BigInteger),
+    Column("told_ms", BigInteger),
+    Index("ix_outages_kind_ref_start_ms", "kind", "ref", "start_ms"),
+    Index("ix_outages_start_ms", "start_ms"),
+)
+
+maintenance = Table(
+    "maintenance",
+    metadata,
+    Column("kind", Text, primary_key=True),  # box | camera | site | commune
+    Column("ref", Text, primary_key=True),
+    Column("until_ms", BigInteger, nullable=False),
+    Column("who", Text),
+    Column("note", Text),
+)
+
+# --- people ------------------------------------------------------------------------------------------------------
+
+users = Table(
+    "users",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("password_hash", Text, nullable=False),  # Argon2id
+    Column("role", Text, nullable=False),  # administrator | officer | technician | auditor
+    Column("language", Text),  # vi | en; NULL = what the browser asks for
+    Column("created_ms", BigInteger, nullable=False),
+    Column("disabled_ms", BigInteger),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", Text, primary_key=True),  # SHA-256 of the cookie
+    Column("user", Text, ForeignKey("users.name"), nullable=False, index=True),
+    Column("csrf", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("seen_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False, index=True),
+)
+
+tokens = Table(  # for programs; the role is the token's own
+    "tokens",
+    metadata,
+    Column("token_hash", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("user", Text, ForeignKey("users.name"), nullable=False),
+    Column("role", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger),
+)
+
+login_failures = Table(
+    "login_failures",
+    metadata,
+    Column("id", _Row, primary_key=True, autoincrement=True),
+    Column("name", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("wall_ms", BigInteger, nullable=False),
+    Index("ix_login_failures_name_wall_ms", "name", "wall_ms"),
+)
+
+# --- between the parts -------------------------------------------------------------------------------------------
+
+changes = Table(  # what the live feed tails; pruned
+    "changes",
+    metadata,
+    Column("id", _Row, primary_key=True, autoincrement=True),
+    Column("kind", Text, nullable=False),  # episode | clip | snapshot | incident | box | camera | alert | outage
+    Column("ref", Text, nullable=False),
+    Column("wall_ms", BigInteger, nullable=False),
+    sqlite_autoincrement=True,  # ids never come again after pruning: a feed remembers the last it saw
+)
+
+commands = Table(  # to boxes: made by pages, sent by ingest, answered by the box
+    "commands",
+    metadata,
+    Column("id", Text, primary_key=True),  # the message id
+    Column("box", Text, ForeignKey("boxes.id"), nullable=False, index=True),
+    Column("command", Text, nullable=False),
+    Column("camera", Text),
+    Column("who", Text),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("sent_ms", BigInteger),
+    Column("replied_ms", BigInteger),
+    Column("ok", Boolean),
+    Column("error", Text),
+    Column("detail", JSON),
+    Index("ix_commands_due", "created_ms", sqlite_where=text("sent_ms IS NULL"), postgresql_where=text("sent_ms IS NULL")),
+)
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
