@@ -1,6 +1,6 @@
 """YAML that remembers its lines and reads every scalar as text: the schema, not YAML, decides what `0123` is.
 
-Duplicate keys, anchors and tags are refused: a configuration says each thing once, plainly.
+Duplicate keys and sections repeated by alias are refused: a configuration says each thing once, plainly.
 """
 
 from dataclasses import dataclass, field
@@ -51,10 +51,8 @@ def read_yaml(path: Path) -> Document:
 
 def _convert(node: yaml.Node, path: Path_, document: Document, seen: set[int]) -> Tree:
     document.lines.setdefault(path, node.start_mark.line + 1)
-    if id(node) in seen:
-        document.mistakes.append(
-            (document.line_of(path[:-1]), f"{spell(path)}: aliases (*name) are not read; write it out")
-        )
+    if isinstance(node, yaml.CollectionNode) and id(node) in seen:
+        document.mistakes.append((document.lines[path], f"{spell(path)}: repeats a section by *alias; write it out"))
         return None
     seen.add(id(node))
     if isinstance(node, yaml.MappingNode):
