@@ -10,6 +10,16 @@ from vonggac.wire import codec, messages, topics
 from vonggac.wire.messages import BODIES, Envelope
 
 _EXAMPLE_BOX = "<box>"
+_SNAPSHOT_KIB = codec.MAX_SNAPSHOT_BYTES // 1024
+_MESSAGE_KIB = codec.MAX_MESSAGE_BYTES // 1024
+_PARTS: tuple[type, ...] = (
+    messages.CameraInfo,
+    messages.StreamHealth,
+    messages.CameraHealth,
+    messages.BoxHealth,
+    messages.OutboxHealth,
+    messages.PathPoint,
+)
 
 _HEAD = f"""# The wire
 
@@ -23,13 +33,13 @@ MQTT at QoS 1, nothing that 3.1.1 lacks. A box publishes only under its own `up/
 | `{topics.up(_EXAMPLE_BOX, "status")}` | retained: `birth`, or `offline` (also the last will) |
 | `{topics.up(_EXAMPLE_BOX, "heartbeat")}` | `heartbeat` |
 | `{topics.up(_EXAMPLE_BOX, "event")}` | the sequenced messages |
-| `{topics.snapshot(_EXAMPLE_BOX, "<episode>")}` | a JPEG of at most {codec.MAX_SNAPSHOT_BYTES // 1024} KiB, named by its SHA-256 in events |
+| `{topics.snapshot(_EXAMPLE_BOX, "<episode>")}` | JPEG of at most {_SNAPSHOT_KIB} KiB; events name it by SHA-256 |
 | `{topics.up(_EXAMPLE_BOX, "reply")}` | `reply` |
 | `{topics.receipt(_EXAMPLE_BOX)}` | `receipt` |
 | `{topics.command(_EXAMPLE_BOX)}` | `command` |
 
-A message is one JSON object in UTF-8 of at most {codec.MAX_MESSAGE_BYTES // 1024} KiB. Unknown fields are ignored, types are strict
-(`true` is no number, `1.0` no whole number), unknown types are kept aside and counted. Fields are only ever added, with
+A message is one JSON object in UTF-8 of at most {_MESSAGE_KIB} KiB. Unknown fields are ignored, types are strict (`true` is
+no number, `1.0` no whole number), unknown types are kept aside and counted. Fields are only ever added, with
 a default; the messages under `tests/contract/golden` decode for ever. `_ms` is UTC in milliseconds unless the name says
 `mono_ms`, `duration_ms`, `t_ms`, `age_ms`, `uptime_ms` or `pre_roll_ms`; a rectangle is `[x0, y0, x1, y1]` in 0..1 of
 the picture; `null` means unknown, never zero.
@@ -46,9 +56,7 @@ def reference() -> str:
         note = " (sequenced)" if body.sequenced else ""
         parts += [f"## `{body.type}`{note}\n", _doc(body), _table(body)]
     parts.append("## Parts of messages\n")
-    for part in (messages.CameraInfo, messages.StreamHealth, messages.CameraHealth, messages.BoxHealth):
-        parts += [f"### {part.__name__}\n", _doc(part), _table(part)]
-    for part in (messages.OutboxHealth, messages.PathPoint):
+    for part in _PARTS:
         parts += [f"### {part.__name__}\n", _doc(part), _table(part)]
     return "\n".join(parts)
 
