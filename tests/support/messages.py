@@ -82,6 +82,7 @@ BODIES: tuple[m.Body, ...] = (
     m.CameraState(camera="gate", state="down", since_ms=1_790_000_100_000, reason="timeout"),
     m.Tamper(camera="gate", kind="covered", active=True, since_ms=1_790_000_200_000),
     m.DataLost(what="clip", reason="disk budget", camera="gate", episode=EPISODE, clip=CLIP, size_bytes=3_670_016),
+    m.SnapshotTaken(request=CLIP, camera="gate", taken_ms=1_790_000_250_000, snapshot_sha256=SHA),
     m.Receipt(outbox=OUTBOX, ranges=((1, 400), (402, 412)), clips=(SHA,), snapshots=(SHA,)),
     m.Command(command="snapshot", expires_ms=1_790_000_300_000, camera="gate"),
     m.Reply(

@@ -22,7 +22,7 @@ MAX_TEXT = 4096
 MAX_ITEMS = 4096
 MAX_INT = 2**63 - 1
 _HEX = frozenset("0123456789abcdef")
-_ID_FIELDS = frozenset({"episode", "clip", "outbox", "to"})
+_ID_FIELDS = frozenset({"episode", "clip", "outbox", "to", "request"})
 _SHA_FIELDS = frozenset({"sha256", "snapshot_sha256"})
 
 

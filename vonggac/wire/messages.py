@@ -257,6 +257,18 @@ class DataLost(Body):
     size_bytes: int | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class SnapshotTaken(Body):
+    """A picture that a person asked for by the command whose message id is `request`; it follows as a snapshot."""
+
+    type: ClassVar[str] = "snapshot_taken"
+    sequenced: ClassVar[bool] = True
+    request: str
+    camera: str
+    taken_ms: int
+    snapshot_sha256: str
+
+
 # --- down, and its answer ----------------------------------------------------------------------------------------
 
 
@@ -303,6 +315,7 @@ BODIES: tuple[type[Body], ...] = (
     CameraState,
     Tamper,
     DataLost,
+    SnapshotTaken,
     Receipt,
     Command,
     Reply,
