@@ -17,6 +17,9 @@ PATH_POINTS = 32
 BRIDGE_MS = 500.0
 """Motion not yet confirmed may pause so long without starting over."""
 
+BACKWARDS_MS = 2_000.0
+"""Times that step back by less are disorder of the stream; by more, another recording."""
+
 EndReason = Literal["quiet", "split", "lost"]
 PathPoint = tuple[float, float, float]
 """t_ms, and the centre of what moved then, in 0..1 of the picture."""
@@ -179,7 +182,9 @@ class EpisodeTracker:
         stretch = self._stretch
         if stretch is not None:
             patience_ms = self._settings.end_after_s * 1000 if stretch.confirmed else BRIDGE_MS
-            if t_ms < stretch.last_ms or t_ms - stretch.last_ms >= patience_ms:
+            if -BACKWARDS_MS <= t_ms - stretch.last_ms < 0:
+                t_ms = stretch.last_ms
+            if not 0 <= t_ms - stretch.last_ms < patience_ms:
                 if stretch.confirmed:
                     events.append(self._ended(stretch, stretch.last_ms, "quiet"))
                 stretch = None

@@ -18,7 +18,7 @@ def _check_polygon(polygon: Polygon, where: str) -> None:
             raise ValueError(f"{where}: a point is [x, y], not {list(point)}")
         if not all(math.isfinite(value) and 0.0 <= value <= 1.0 for value in point):
             raise ValueError(
-                f"{where}: point {list(point)} is outside the picture: x and y are shares of its width and height, 0 to 1"
+                f"{where}: point {list(point)} is outside the picture: x and y are shares of width and height, 0 to 1"
             )
     twice_area = sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in zip(polygon, (*polygon[1:], polygon[0]), strict=True))
     if abs(twice_area) < 2e-6:

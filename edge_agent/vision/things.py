@@ -1,0 +1,161 @@
+"""Follows what differs from the scene from frame to frame, and decides which of it is a thing that moves. Pure.
+
+Rules: a thing has shown itself by displacement over several frames; what stirs in place (leaves, a clock's digits,
+rain) never has. A thing that stopped stays one while something of it still stirs.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+MAX_TRACKS = 48
+FORGET_S = 0.6
+"""A track not seen so long is gone: long enough for 5 fps with a frame lost."""
+STIRRING_S = 3.0
+"""A confirmed thing counts as moving so long after it last stirred."""
+
+
+@dataclass(slots=True)
+class Blob:
+    """One patch of a frame that differs, in pixels of the working size."""
+
+    label: int
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+    area: int
+    cx: float
+    cy: float
+    stirring: int
+    """How many of its pixels change right now."""
+    contour: float
+    """Texture along it now against the background's, -1 … 1: below 0 something is gone rather than there."""
+    structure: float
+    """Share of its pixels whose texture is another than the background's."""
+
+
+@dataclass(slots=True)
+class Track:
+    """One thing, or what may become one, through time."""
+
+    blob: Blob
+    birth_s: float
+    seen_s: float
+    stirred_s: float
+    x: float
+    y: float
+    first_x: float
+    first_y: float
+    first_box: tuple[int, int, int, int]
+    hits: int = 1
+    confirmed: bool = False
+    reach: float = 0.0
+    ghost_s: float = 0.0
+    velocity: tuple[float, float] = field(default=(0.0, 0.0))
+
+    def travelled(self) -> float:
+        """Pixels from where it was first seen."""
+        return math.hypot(self.x - self.first_x, self.y - self.first_y)
+
+
+def _overlap(track: Track, blob: Blob, dt_s: float) -> float:
+    """How well a blob continues a track: 0 not at all; above 1 where the boxes overlap."""
+    dx, dy = track.velocity[0] * dt_s, track.velocity[1] * dt_s
+    last = track.blob
+    x0, y0, x1, y1 = last.x0 + dx, last.y0 + dy, last.x1 + dx, last.y1 + dy
+    width = min(x1, blob.x1) - max(x0, blob.x0)
+    height = min(y1, blob.y1) - max(y0, blob.y0)
+    if width > 0 and height > 0:
+        smaller = min((x1 - x0) * (y1 - y0), (blob.x1 - blob.x0) * (blob.y1 - blob.y0))
+        return 1.0 + width * height / max(1.0, smaller)
+    gap = math.hypot(max(0.0, -width), max(0.0, -height))
+    size = max(last.x1 - last.x0, last.y1 - last.y0, blob.x1 - blob.x0, blob.y1 - blob.y0)
+    allowed = 4.0 + 0.5 * size
+    ratio = blob.area / max(1, last.area)
+    if gap > allowed or not 0.25 < ratio < 4.0:
+        return 0.0
+    return 1.0 - gap / allowed
+
+
+class Things:
+    """The tracks of one camera at one working size."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self._width = width
+        self._height = height
+        self.tracks: list[Track] = []
+
+    def clear(self) -> None:
+        """Forget all of them: the scene is another."""
+        self.tracks.clear()
+
+    def follow(self, blobs: Sequence[Blob], now_s: float, dt_s: float) -> None:
+        """Continues, begins and drops tracks with the blobs of one frame."""
+        pairs = sorted(
+            (
+                (score, t, b)
+                for t, track in enumerate(self.tracks)
+                for b, blob in enumerate(blobs)
+                if (score := _overlap(track, blob, now_s - track.seen_s)) > 0.0
+            ),
+            reverse=True,
+        )
+        used_tracks: set[int] = set()
+        used_blobs: set[int] = set()
+        for _, t, b in pairs:
+            if t in used_tracks or b in used_blobs:
+                continue
+            used_tracks.add(t)
+            used_blobs.add(b)
+            self._continue(self.tracks[t], blobs[b], now_s)
+        inherited = {b for score, t, b in pairs if score > 1.3 and b not in used_blobs and self.tracks[t].confirmed}
+        self.tracks = [track for track in self.tracks if now_s - track.seen_s <= FORGET_S]
+        for b, blob in enumerate(blobs):
+            if b in used_blobs or len(self.tracks) >= MAX_TRACKS:
+                continue
+            box = (blob.x0, blob.y0, blob.x1, blob.y1)
+            self.tracks.append(
+                Track(blob, now_s, now_s, now_s, blob.cx, blob.cy, blob.cx, blob.cy, box, confirmed=b in inherited)
+            )
+
+    def _continue(self, track: Track, blob: Blob, now_s: float) -> None:
+        dt_s = max(0.01, now_s - track.seen_s)
+        move_x, move_y = blob.cx - track.x, blob.cy - track.y
+        blend = 0.4
+        track.velocity = (
+            track.velocity[0] * (1 - blend) + blend * move_x / dt_s,
+            track.velocity[1] * (1 - blend) + blend * move_y / dt_s,
+        )
+        track.x += 0.7 * move_x
+        track.y += 0.7 * move_y
+        track.blob, track.seen_s = blob, now_s
+        track.hits += 1
+        track.reach = max(track.reach, track.travelled())
+        if blob.stirring >= max(3, 0.01 * blob.area):
+            track.stirred_s = now_s
+        if not track.confirmed:
+            track.confirmed = self._shown(track, now_s)
+
+    def _shown(self, track: Track, now_s: float) -> bool:
+        """Whether it has moved as things do: away from where it appeared, by a good part of its own size."""
+        if track.hits < 3:
+            return False
+        blob = track.blob
+        width, height = blob.x1 - blob.x0, blob.y1 - blob.y0
+        need = max(2.0, 0.25 * min(width, height))
+        grown = max(
+            track.first_box[0] - blob.x0,
+            blob.x1 - track.first_box[2],
+            track.first_box[1] - blob.y0,
+            blob.y1 - track.first_box[3],
+        )
+        return track.travelled() >= need and grown >= need and blob.structure >= 0.1
+
+    def moving(self, now_s: float) -> list[Track]:
+        """The things that are seen in the frame at `now_s` and move, or stirred a short while ago."""
+        return [
+            track
+            for track in self.tracks
+            if track.confirmed and track.seen_s == now_s and now_s - track.stirred_s <= STIRRING_S
+        ]
