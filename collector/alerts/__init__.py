@@ -1,0 +1,1 @@
+"""Rules and incidents (pure), and the durable delivery of alerts."""

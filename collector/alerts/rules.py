@@ -1,0 +1,134 @@
+"""Which episodes a person wants to hear of. PURE: a rule, an episode and a local time in, a yes or a reason out.
+
+Rules: an empty list in a rule means "any". A rule that did not match is tried again whenever its episode says more
+(a zone reached later, a higher score), never once it has matched.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from fnmatch import fnmatchcase
+from typing import Literal
+
+Severity = Literal["low", "normal", "high"]
+SEVERITY_RANK: dict[Severity, int] = {"low": 0, "normal": 1, "high": 2}
+ALL_WEEK = frozenset(range(7))
+DAY_MINUTES = 24 * 60
+
+
+@dataclass(frozen=True)
+class LocalTime:
+    """A moment on the wall clock of the site: `weekday` 0 is Monday, `minute` counts from local midnight."""
+
+    weekday: int
+    minute: int
+
+
+def local_time_at(wall_ms: int, zone: tzinfo) -> LocalTime:
+    """The local time of a UTC moment."""
+    moment = datetime.fromtimestamp(wall_ms / 1000, UTC).astimezone(zone)
+    return LocalTime(moment.weekday(), moment.hour * 60 + moment.minute)
+
+
+@dataclass(frozen=True)
+class Hours:
+    """A window [start, end) of local minutes on the weekdays on which it *begins*.
+
+    With end <= start it runs over midnight into the next day: Hours(1320, 300, {4}) is Friday 22:00 to Saturday 05:00.
+    """
+
+    start_minute: int
+    end_minute: int
+    weekdays: frozenset[int] = ALL_WEEK
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.start_minute < DAY_MINUTES and 0 <= self.end_minute <= DAY_MINUTES):
+            raise ValueError("hours lie between 00:00 and 24:00")
+        if not self.weekdays <= ALL_WEEK:
+            raise ValueError("weekdays are 0 (Monday) to 6 (Sunday)")
+
+    def covers(self, local: LocalTime) -> bool:
+        """True when the moment lies in the window."""
+        if self.start_minute < self.end_minute:
+            return local.weekday in self.weekdays and self.start_minute <= local.minute < self.end_minute
+        if local.minute >= self.start_minute:
+            return local.weekday in self.weekdays
+        return local.minute < self.end_minute and (local.weekday - 1) % 7 in self.weekdays
+
+
+@dataclass(frozen=True)
+class EpisodeFacts:
+    """An episode as far as it is known. Times are the box's wall clock, except `received_ms` (the collector's).
+
+    `last_ms` is the last motion known so far. Where the box's clock was not set (`clock_set` False), its own times mean
+    nothing and the time of arrival stands in for them.
+    """
+
+    id: str
+    box: str
+    camera: str
+    start_ms: int
+    last_ms: int
+    received_ms: int
+    zones: tuple[str, ...] = ()
+    kind: str = "motion"
+    score: float = 0.0
+    clock_set: bool = True
+
+    @property
+    def moment_ms(self) -> int:
+        """When it began, by the best clock there is: what hours and grouping go by."""
+        return self.start_ms if self.clock_set else self.received_ms
+
+    @property
+    def moment_last_ms(self) -> int:
+        """Its last motion so far, by the same clock; never before `moment_ms`."""
+        return self.moment_ms + max(0, self.last_ms - self.start_ms)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Who is told of what: `cameras` are patterns "box/camera" with `*` and `?`, each half matched by itself."""
+
+    name: str
+    cameras: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
+    hours: tuple[Hours, ...] = ()
+    kinds: tuple[str, ...] = ()
+    min_score: float | None = None
+    cool_down_s: float = 60.0
+    channels: tuple[str, ...] = ("screen",)
+    severity: Severity = "normal"
+
+    def __post_init__(self) -> None:
+        for pattern in self.cameras:
+            if pattern.count("/") != 1:
+                raise ValueError(f'rule {self.name}: camera pattern {pattern!r} must be "box/camera", such as "*/gate"')
+        if not self.channels:
+            raise ValueError(f"rule {self.name}: channels: a rule that tells nobody is no rule")
+
+    def matches(self, episode: EpisodeFacts, local: LocalTime) -> bool:
+        """True when a person is to hear of the episode; `local` is the local time at which it began."""
+        return self.why_not(episode, local) is None
+
+    def why_not(self, episode: EpisodeFacts, local: LocalTime) -> str | None:
+        """The first reason why the rule does not speak of the episode; None when it does."""
+        if self.cameras and not any(_covers(pattern, episode) for pattern in self.cameras):
+            return "camera"
+        if self.kinds and episode.kind not in self.kinds:
+            return "kind"
+        if self.hours and not any(hours.covers(local) for hours in self.hours):
+            return "hours"
+        if self.zones and not set(self.zones) & set(episode.zones):
+            return "zone"
+        if self.min_score is not None and episode.score < self.min_score:
+            return "score"
+        return None
+
+
+DEFAULT_RULES = (Rule(name="everything"),)
+"""What holds where no rule is configured: every camera, all hours, on the post's own screen alone."""
+
+
+def _covers(pattern: str, episode: EpisodeFacts) -> bool:
+    box, camera = pattern.split("/")
+    return fnmatchcase(episode.box, box) and fnmatchcase(episode.camera, camera)

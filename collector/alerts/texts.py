@@ -1,0 +1,144 @@
+"""What an alert says, in Vietnamese and English. PURE: a small catalogue and the facts in, a title and lines out."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import Literal
+
+Language = Literal["vi", "en"]
+Subject = Literal["motion", "box_down", "box_back", "camera_blind", "camera_back", "test"]
+
+_CATALOGUE: dict[Language, dict[str, str]] = {
+    "vi": {
+        "motion": "Có chuyển động: {place}",
+        "box_down": "Mất liên lạc với hộp: {place}",
+        "box_back": "Hộp đã liên lạc lại: {place}",
+        "camera_blind": "Camera không có hình: {place}",
+        "camera_back": "Camera có hình trở lại: {place}",
+        "test": "Tin thử từ Vọng Gác",
+        "late_title": "[Báo muộn {late}] {title}",
+        "time": "Lúc: {time}",
+        "zones": "Vùng: {zones}",
+        "camera": "Camera: {camera}",
+        "site": "Địa điểm: {site}",
+        "reason": "Lý do: {reason}",
+        "late": "Báo muộn {late}: tin đến sau khi sự việc đã qua, không kêu chuông.",
+        "clock": "Đồng hồ của hộp chưa đúng: giờ trên là giờ máy chủ nhận tin.",
+        "link": "Xem: {link}",
+        "days": "{n} ngày",
+        "hours": "{n} giờ",
+        "minutes": "{n} phút",
+        "seconds": "{n} giây",
+    },
+    "en": {
+        "motion": "Motion: {place}",
+        "box_down": "No word from the box: {place}",
+        "box_back": "The box is back: {place}",
+        "camera_blind": "The camera shows nothing: {place}",
+        "camera_back": "The camera shows a picture again: {place}",
+        "test": "A test message from Vọng Gác",
+        "late_title": "[{late} late] {title}",
+        "time": "At: {time}",
+        "zones": "Zone: {zones}",
+        "camera": "Camera: {camera}",
+        "site": "Site: {site}",
+        "reason": "Reason: {reason}",
+        "late": "{late} late: this came after the fact and does not ring.",
+        "clock": "The box's clock is not set: the time above is when the server got the message.",
+        "link": "See: {link}",
+        "days": "{n} d",
+        "hours": "{n} h",
+        "minutes": "{n} min",
+        "seconds": "{n} s",
+    },
+}
+_REASONS: dict[Language, dict[str, str]] = {
+    "vi": {
+        "silent": "không còn tín hiệu",
+        "lost": "mất kết nối",
+        "stopped": "chương trình đã dừng",
+        "no_frames": "không giải mã được hình",
+        "stream_unavailable": "không kết nối được camera",
+        "camera_down": "hộp báo camera mất hình",
+    },
+    "en": {
+        "silent": "no sign of life",
+        "lost": "connection lost",
+        "stopped": "the program stopped",
+        "no_frames": "no picture decoded",
+        "stream_unavailable": "the camera cannot be reached",
+        "camera_down": "the box says the picture is gone",
+    },
+}
+
+
+@dataclass(frozen=True)
+class AlertFacts:
+    """What an alert is about. `site` and `camera_title` are names for people, None where nobody gave one."""
+
+    subject: Subject
+    box: str
+    at_ms: int
+    rings: bool
+    camera: str | None = None
+    site: str | None = None
+    camera_title: str | None = None
+    zones: tuple[str, ...] = ()
+    reason: str | None = None
+    late_ms: int = 0
+    clock_set: bool = True
+    link: str | None = None
+
+
+@dataclass(frozen=True)
+class AlertText:
+    """An alert in a person's language. `rings` tells the channel whether it may make a sound."""
+
+    title: str
+    body: str
+    rings: bool
+
+
+def write(facts: AlertFacts, language: Language, zone: tzinfo) -> AlertText:
+    """The alert as text: title, then a line each for what is known."""
+    words = _CATALOGUE[language]
+    camera = facts.camera_title or facts.camera
+    title = words[facts.subject].format(place=", ".join(part for part in (camera, facts.site or facts.box) if part))
+    late = duration(facts.late_ms, language)
+    lines = [words["time"].format(time=local_stamp(facts.at_ms, zone))]
+    if facts.camera is not None:
+        lines.append(words["camera"].format(camera=_with_name(facts.camera_title, f"{facts.box}/{facts.camera}")))
+    if facts.site is not None:
+        lines.append(words["site"].format(site=facts.site))
+    if facts.zones:
+        lines.append(words["zones"].format(zones=", ".join(facts.zones)))
+    if facts.reason is not None:
+        lines.append(words["reason"].format(reason=_REASONS[language].get(facts.reason, facts.reason)))
+    if not facts.clock_set:
+        lines.append(words["clock"])
+    if facts.late_ms:
+        title = words["late_title"].format(late=late, title=title)
+        lines.append(words["late"].format(late=late))
+    if facts.link is not None:
+        lines.append(words["link"].format(link=facts.link))
+    return AlertText(title, "\n".join(lines), facts.rings)
+
+
+def local_stamp(wall_ms: int, zone: tzinfo) -> str:
+    """dd/MM/yyyy HH:mm:ss in the given zone."""
+    return datetime.fromtimestamp(wall_ms / 1000, UTC).astimezone(zone).strftime("%d/%m/%Y %H:%M:%S")
+
+
+def duration(ms: int, language: Language) -> str:
+    """A duration in its two largest units: "2 giờ 5 phút", "45 giây"."""
+    words = _CATALOGUE[language]
+    rest_s = ms // 1000
+    parts = []
+    for unit, unit_s in (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1)):
+        n, rest_s = divmod(rest_s, unit_s)
+        parts.append((unit, n))
+    first = next((index for index, (_, n) in enumerate(parts) if n), len(parts) - 1)
+    return " ".join(words[unit].format(n=n) for unit, n in parts[first : first + 2] if n or unit == parts[first][0])
+
+
+def _with_name(title: str | None, name: str) -> str:
+    return name if title is None else f"{title} ({name})"

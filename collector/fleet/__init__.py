@@ -1,0 +1,1 @@
+"""State of boxes and cameras: a pure table and the loop that watches it."""
