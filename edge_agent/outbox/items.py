@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import Literal
+
+ClipState = Literal["waiting", "parked", "delivered", "going"]
+ItemKind = Literal["event", "snapshot", "clip"]
 
 
 class ClipClass(IntEnum):
@@ -31,8 +35,9 @@ class WaitingEvent:
 
 @dataclass(frozen=True, slots=True)
 class WaitingSnapshot:
-    """A snapshot without a receipt; `seq` is that of the event it was queued with."""
+    """A snapshot without a receipt; `number` counts snapshots, `seq` is that of the event it was queued with."""
 
+    number: int
     sha256: str
     episode: str
     seq: int
@@ -54,10 +59,27 @@ class WaitingClip:
 
 
 @dataclass(frozen=True, slots=True)
-class ParkedItem:
-    """An item that the server refused: it waits, out of the way, until a person has it tried again."""
+class KeptClip:
+    """A clip file on the disk, as the disk budget weighs it; `seq` (of its clip_ready event) is its age."""
 
-    kind: str
+    clip: str
+    episode: str
+    camera: str
+    seq: int
+    size_bytes: int
+    clip_class: ClipClass
+    state: ClipState
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedItem:
+    """An item that the server refused: it waits, out of the way, until a person has it tried again.
+
+    `key` is an event's seq, a snapshot's SHA-256 or a clip's id.
+    """
+
+    kind: ItemKind
     key: str
     reason: str
     size_bytes: int

@@ -13,7 +13,7 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Disconnected:
-    """The connection is gone, or an attempt failed. `refused`: the broker said no (credentials, rights), not the road."""
+    """The connection is gone, or an attempt failed. `refused`: the broker said no (credentials, rights)."""
 
     reason: str
     refused: bool = False
@@ -34,7 +34,7 @@ class Link(Protocol):
     """A connection that comes and goes. Nothing is kept for later: what was not sent before a cut is forgotten."""
 
     def connect(self) -> None:
-        """Try once, within the connect deadline; the outcome arrives as news. Does nothing while connected or trying."""
+        """Try once, within the connect deadline; the outcome comes as news. Nothing while connected or trying."""
 
     def wait(self, timeout_s: float) -> list[LinkNews]:
         """Move bytes both ways until something arrived, `wake` was called, or the time is over; return the news."""
