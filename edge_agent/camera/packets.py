@@ -1,4 +1,4 @@
-"""The values that leave the demuxer: what a stream is, and its compressed packets; ring and clip writer know only these.
+"""The values that leave the demuxer: what a stream is, and its packets; ring and clip writer know only these.
 
 PURE: no av here. A `Packet` outlives the input it came from.
 """
@@ -11,9 +11,9 @@ from fractions import Fraction
 class StreamInfo:
     """What one opened video stream is.
 
-    `header` is a tiny MP4 (ftyp + moov, no samples) made right after opening: whoever muxes packets of this stream later
-    opens it as the template of the output stream, so codec parameters survive the input. It is b"" where MP4 cannot
-    hold the codec: such a stream is looked at but not recorded.
+    `header` is a tiny MP4 (ftyp + moov, no samples) made right after opening: whoever muxes packets of this stream
+    later opens it as the template of the output stream, so codec parameters survive the input. It is b"" where MP4
+    cannot hold the codec: such a stream is looked at but not recorded.
     """
 
     codec: str

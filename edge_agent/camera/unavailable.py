@@ -14,7 +14,7 @@ Reason = Literal[
 ]
 
 
-class CameraUnavailable(Exception):  # noqa: N818 - named by the state it reports, as UplinkUnavailable is
+class CameraUnavailable(Exception):
     """Retry later. The message says what, where (never a password) and what to do."""
 
     def __init__(self, reason: Reason, message: str) -> None:

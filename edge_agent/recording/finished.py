@@ -17,7 +17,10 @@ class ClipMeta:
 
 @dataclass(frozen=True, slots=True)
 class FinishedClip:
-    """A clip that is whole and synced under its final name. `truncated`: shorter than the episode asked for; `reason` says why."""
+    """A clip, whole and synced under its final name. `truncated`: shorter than the episode asked; `reason` says why.
+
+    `preroll_missing_ms`: how much later than asked it begins, because nothing older was held in memory.
+    """
 
     path: Path
     meta: ClipMeta
@@ -31,3 +34,4 @@ class FinishedClip:
     packets: int
     truncated: bool
     reason: str = ""
+    preroll_missing_ms: int = 0

@@ -1,0 +1,240 @@
+"""Keeps one stream of one camera coming: open, demux, look, and open again when it fails.
+
+Rules: a failure of the camera stays in this loop (reported, counted, retried); a frame is looked at in the thread that
+decoded it; `on_frame=None` never decodes. Callbacks run in this thread and must not block.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+from edge_agent.camera.frames import Frame
+from edge_agent.camera.packets import Packet, StreamInfo
+from edge_agent.camera.reader import Deadlines, Moments, Reader, StopWish, open_reader
+from edge_agent.camera.source import SourceAddress
+from edge_agent.camera.unavailable import CameraUnavailable, Reason
+from vonggac.daemon.backoff import Backoff
+from vonggac.daemon.logs import get_logger
+
+log = get_logger(__name__)
+
+State = Literal["connecting", "streaming", "unavailable"]
+_SLIDING_MS = 10_000.0
+_SETTLED_MS = 10_000.0  # a stream that lasted this long was a good one: the next failure waits the first step again
+_REST_S = 5.0
+_LOGGED_DECODE_ERRORS = 1
+_HOPELESS_DECODE_ERRORS = 50  # in a row: the decoder and the stream do not fit any more
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureStats:
+    """True figures for the heartbeat; None where unknown. Counters run since the program began."""
+
+    state: State = "connecting"
+    since_mono_ms: float | None = None
+    last_packet_mono_ms: float | None = None
+    last_frame_mono_ms: float | None = None
+    fps_in: float | None = None
+    bitrate_in_bps: float | None = None
+    packets: int = 0
+    frames_decoded: int = 0
+    decode_errors: int = 0
+    discontinuities: int = 0
+    reconnects: int = 0
+    last_error: Reason | None = None
+    last_error_text: str = ""
+    info: StreamInfo | None = None
+
+    @property
+    def drops(self) -> int:
+        """Packets that gave no picture, and jumps of the stream's clock."""
+        return self.decode_errors + self.discontinuities
+
+
+class PacketHandler(Protocol):
+    """Takes each packet of the stream, in the order it came, with what the stream is (a new `info` = a new stream)."""
+
+    def __call__(self, packet: Packet, info: StreamInfo) -> None: ...
+
+
+class Beat(Protocol):
+    """The thread's sign of life."""
+
+    def beat(self) -> None: ...
+
+
+class Capture:
+    """One stream; `run(pulse)` is the thread's target and returns when `stop` is set."""
+
+    def __init__(
+        self,
+        name: str,
+        address: SourceAddress,
+        *,
+        clock: Moments,
+        backoff: Backoff,
+        stop: StopWish,
+        on_packet: PacketHandler | None,
+        on_frame: Callable[[Frame], None] | None = None,
+        on_state: Callable[[State, str], None] | None = None,
+        deadlines: Deadlines | None = None,
+    ) -> None:
+        self.name = name
+        self._address = address
+        self._clock = clock
+        self._backoff = backoff
+        self._stop = stop
+        self._on_packet = on_packet
+        self._on_frame = on_frame
+        self._on_state = on_state
+        self._deadlines = deadlines or Deadlines()
+        self._lock = threading.Lock()
+        self._stats = CaptureStats()
+        self._window: deque[tuple[float, int]] = deque()
+        self._window_bytes = 0
+
+    def stats(self) -> CaptureStats:
+        """A snapshot, from any thread."""
+        now_ms = self._clock.mono_ms()
+        with self._lock:
+            self._forget_before(now_ms - _SLIDING_MS)
+            if self._stats.state != "streaming" or len(self._window) < 2:
+                return replace(self._stats, fps_in=None, bitrate_in_bps=None)
+            began_ms = max(self._window[0][0], now_ms - _SLIDING_MS)
+            span_s = max(now_ms - began_ms, self._window[-1][0] - began_ms, 1.0) / 1000.0
+            return replace(
+                self._stats,
+                fps_in=(len(self._window) - 1) / span_s,
+                bitrate_in_bps=(self._window_bytes - self._window[0][1]) * 8 / span_s,
+            )
+
+    def run(self, pulse: Beat) -> None:
+        """Stream until asked to end."""
+        while not self._stop.is_set():
+            pulse.beat()
+            self._enter("connecting", "")
+            began_ms = self._clock.mono_ms()
+            try:
+                self._stream(pulse)
+                break
+            except CameraUnavailable as error:
+                if self._clock.mono_ms() - began_ms >= _SETTLED_MS:
+                    self._backoff.reset()
+                self._fail(error)
+                if error.reason == "ended" and self._address.kind == "file":
+                    self._rest(pulse)
+                    break
+            wait_s = self._backoff.next_s()
+            log.warning(
+                "camera unavailable",
+                camera=self.name,
+                reason=self._stats.last_error,
+                what=self._stats.last_error_text,
+                retry_s=round(wait_s, 1),
+            )
+            pulse.beat()
+            if self._stop.wait(wait_s):
+                break
+
+    def _rest(self, pulse: Beat) -> None:
+        """A file that was played to its end is not played again: what it showed has been told."""
+        log.info("file played to its end", camera=self.name, source=self._address.redacted)
+        while not self._stop.wait(_REST_S):
+            pulse.beat()
+
+    def _stream(self, pulse: Beat) -> None:
+        reader = open_reader(self._address, self._deadlines, self._clock, self._stop)
+        try:
+            log.info(
+                "camera streams",
+                camera=self.name,
+                source=self._address.redacted,
+                codec=reader.info.codec,
+                width=reader.info.width,
+                height=reader.info.height,
+            )
+            self._opened(reader.info)
+            self._copy_and_look(reader, pulse)
+        finally:
+            reader.close()
+
+    def _copy_and_look(self, reader: Reader, pulse: Beat) -> None:
+        waits_for_key = True  # pictures before the first key frame are grey mush: neither kept nor looked at
+        errors_in_a_row = 0
+        jumps = 0
+        for packet, raw in reader.packets():
+            pulse.beat()
+            self._count(packet, reader.jumps - jumps)
+            jumps = reader.jumps
+            if waits_for_key and not packet.is_key:
+                continue
+            waits_for_key = False
+            if self._on_packet is not None:
+                self._on_packet(packet, reader.info)
+            if self._on_frame is None:
+                continue
+            try:
+                frames = reader.decode(raw)
+            except CameraUnavailable as error:
+                errors_in_a_row += 1
+                self._count_decode_error(error, errors_in_a_row)
+                if errors_in_a_row >= _HOPELESS_DECODE_ERRORS:
+                    raise
+                continue
+            for frame in frames:
+                errors_in_a_row = 0
+                with self._lock:
+                    self._stats = replace(
+                        self._stats,
+                        frames_decoded=self._stats.frames_decoded + 1,
+                        last_frame_mono_ms=frame.mono_ms,
+                    )
+                self._on_frame(frame)
+
+    def _count(self, packet: Packet, jumps: int) -> None:
+        arrival_ms = self._clock.mono_ms()
+        with self._lock:
+            self._window.append((arrival_ms, len(packet.data)))
+            self._window_bytes += len(packet.data)
+            self._forget_before(arrival_ms - _SLIDING_MS)
+            self._stats = replace(
+                self._stats,
+                packets=self._stats.packets + 1,
+                last_packet_mono_ms=packet.mono_ms,
+                discontinuities=self._stats.discontinuities + jumps,
+            )
+
+    def _count_decode_error(self, error: CameraUnavailable, in_a_row: int) -> None:
+        if in_a_row == _LOGGED_DECODE_ERRORS:
+            log.warning("packet cannot be decoded", camera=self.name, what=str(error))
+        with self._lock:
+            self._stats = replace(self._stats, decode_errors=self._stats.decode_errors + 1)
+
+    def _forget_before(self, mono_ms: float) -> None:
+        while self._window and self._window[0][0] < mono_ms:
+            self._window_bytes -= self._window.popleft()[1]
+
+    def _opened(self, info: StreamInfo) -> None:
+        with self._lock:
+            self._window.clear()
+            self._window_bytes = 0
+            self._stats = replace(self._stats, info=info)
+        self._enter("streaming", "")
+
+    def _fail(self, error: CameraUnavailable) -> None:
+        with self._lock:
+            self._stats = replace(
+                self._stats,
+                reconnects=self._stats.reconnects + (self._stats.state == "streaming"),
+                last_error=error.reason,
+                last_error_text=str(error),
+            )
+        self._enter("unavailable", str(error))
+
+    def _enter(self, state: State, why: str) -> None:
+        with self._lock:
+            self._stats = replace(self._stats, state=state, since_mono_ms=self._clock.mono_ms())
+        if self._on_state is not None:
+            self._on_state(state, why)

@@ -1,0 +1,24 @@
+"""Finds the sequence parameter sets inside a key frame, to notice that a stream became another one. PURE.
+
+Sources: ITU-T H.264 7.3.1 and Annex B, H.265 7.3.1.2 and Annex B. Length-prefixed (MP4) packets are not looked into:
+a file says its parameters once.
+"""
+
+_START = b"\x00\x00\x01"
+_LOOKED_AT_BYTES = 4096  # parameter sets stand before the slices; a key frame may be megabytes
+
+
+def parameter_sets(codec: str, data: bytes) -> bytes:
+    """All SPS (and H.265 VPS) of one Annex B packet, joined; b"" where there are none."""
+    if codec not in ("h264", "hevc") or not data.startswith((_START, b"\x00" + _START)):
+        return b""
+    found = []
+    for unit in data[:_LOOKED_AT_BYTES].split(_START)[1:]:
+        if not unit:
+            continue
+        kind = unit[0] & 0x1F if codec == "h264" else (unit[0] >> 1) & 0x3F
+        if kind in ((7,) if codec == "h264" else (32, 33)):
+            found.append(unit.rstrip(b"\x00"))
+        elif kind in ((1, 5) if codec == "h264" else tuple(range(32))):
+            break
+    return b"".join(found)

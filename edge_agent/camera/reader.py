@@ -1,0 +1,226 @@
+"""Opens a source and yields its video packets under hard deadlines; decodes only what it is asked to.
+
+Rules: every wait ends (open_s, read_s, or the wish to stop); every failure is a `CameraUnavailable` in plain words;
+packets are byte for byte the source's own; one decoding thread (a box has more cameras than cores).
+"""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
+
+import av
+import av.error
+import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from edge_agent.camera import opening
+from edge_agent.camera.frames import Frame, Picture
+from edge_agent.camera.packets import Packet, StreamInfo
+from edge_agent.camera.parameter_sets import parameter_sets
+from edge_agent.camera.source import SourceAddress
+from edge_agent.camera.timeline import Timeline
+from edge_agent.camera.unavailable import CameraUnavailable
+
+_REMEMBERED_PACKETS = 64  # longer than any reorder depth (16) with room for repeated stamps
+_OWN_CLOCK = Fraction(1, 90_000)
+_CLOCKLESS = ("mpjpeg",)  # the demuxer counts frames as if they came at 25 a second
+
+
+class Moments(Protocol):
+    """The one thing a reader asks of the clock."""
+
+    def mono_ms(self) -> float: ...
+
+
+class StopWish(Protocol):
+    """The wish to end: `wait` sleeps, but wakes at once when it comes."""
+
+    def is_set(self) -> bool: ...
+
+    def wait(self, seconds: float | None) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long a source may take to open, and then to send the next packet."""
+
+    open_s: float = 10.0
+    read_s: float = 10.0
+
+
+class Reader:
+    """One opened source. Use it in one thread; `close()` it there."""
+
+    def __init__(
+        self, address: SourceAddress, container: InputContainer, deadlines: Deadlines, clock: Moments, stop: StopWish
+    ) -> None:
+        self._address = address
+        self._container = container
+        self._deadlines = deadlines
+        self._clock = clock
+        self._stop = stop
+        self._stream = opening.video_stream(container, address)
+        self._configure_decoder(self._stream)
+        self._clockless = container.format.name in _CLOCKLESS or self._stream.time_base is None
+        time_base = _OWN_CLOCK if self._clockless else (self._stream.time_base or _OWN_CLOCK)
+        self._timeline = Timeline(time_base, jump_ms=max(deadlines.read_s, 1.0) * 1000.0)
+        self._moments: dict[int, float] = {}
+        self._last_mono_ms = clock.mono_ms()
+        self._parameter_sets = b""
+        rate = self._stream.average_rate or self._stream.guessed_rate
+        context = self._stream.codec_context
+        self.info = StreamInfo(
+            codec=context.name,
+            width=context.width,
+            height=context.height,
+            fps=float(rate) if rate and not self._clockless and 0 < rate < 1000 else None,
+            time_base=time_base,
+            header=stream_header(self._stream),
+        )
+
+    @property
+    def jumps(self) -> int:
+        """How often the stream's own clock jumped since it was opened."""
+        return self._timeline.jumps
+
+    def close(self) -> None:
+        """Let go of the connection or device."""
+        self._container.close()
+
+    def packets(self) -> Iterator[tuple[Packet, "av.Packet[VideoStream]"]]:
+        """Yield each packet twice: ours, to keep, and the library's, to decode. Ends by stop or `CameraUnavailable`."""
+        offset, started_ms = 0, self._clock.mono_ms()
+        while not self._stop.is_set():
+            begin: int | None = None
+            end = 0
+            for raw in self._demux():
+                if self._stop.is_set():
+                    return
+                stamp = raw.dts if raw.dts is not None else raw.pts
+                if self._address.kind == "file" and stamp is not None:
+                    begin = stamp if begin is None else begin
+                    end = max(end, stamp + (raw.duration or self._one_frame()))
+                    due_ms = started_ms + float((stamp - begin + offset) * self.info.time_base) * 1000.0
+                    if self._stop.wait(max(0.0, due_ms - self._clock.mono_ms()) / 1000.0):
+                        return
+                yield self._place(raw, offset), raw
+            if self._stop.is_set():
+                return
+            if not self._address.loop or begin is None:
+                raise CameraUnavailable("ended", opening.ended(self._address))
+            offset += end - begin
+            self._rewind()
+
+    def _place(self, raw: "av.Packet[VideoStream]", offset: int) -> Packet:
+        data = bytes(raw)
+        self._watch_parameters(data, raw.is_keyframe, raw.has_sidedata("new_extradata"))
+        pts, dts = (None, None) if self._clockless else (raw.pts, raw.dts)
+        pts = pts + offset if pts is not None else None
+        dts = dts + offset if dts is not None else None
+        placed = self._timeline.place(pts, dts, self._clock.mono_ms())
+        self._last_mono_ms = placed.mono_ms
+        if raw.pts is not None:
+            self._moments[raw.pts] = placed.mono_ms
+            if len(self._moments) > _REMEMBERED_PACKETS:
+                del self._moments[next(iter(self._moments))]
+        duration = None if self._clockless else raw.duration or None
+        return Packet(
+            data, placed.pts, placed.dts, duration, self.info.time_base, bool(raw.is_keyframe), placed.mono_ms
+        )
+
+    def _watch_parameters(self, data: bytes, is_key: bool, announced: bool) -> None:
+        """A camera that is set to another size keeps its connection: parameter sets inside the key frame tell."""
+        if announced:
+            raise CameraUnavailable("changed", opening.changed(self._address))
+        if not is_key:
+            return
+        found = parameter_sets(self.info.codec, data)
+        if found and self._parameter_sets and found != self._parameter_sets:
+            raise CameraUnavailable("changed", opening.changed(self._address))
+        self._parameter_sets = found or self._parameter_sets
+
+    def _demux(self) -> Iterator["av.Packet[VideoStream]"]:
+        try:
+            for raw in self._container.demux(self._stream):
+                if raw.size:
+                    yield raw
+        except (av.error.FFmpegError, OSError) as error:
+            raise opening.explain(error, self._address, self._deadlines.read_s, opened=True) from None
+
+    def _one_frame(self) -> int:
+        return round(1 / (self.info.fps or 25.0) / self.info.time_base)
+
+    def _rewind(self) -> None:
+        """Open the file anew: cheaper to trust than a seek in a file whose index may lie."""
+        self._container.close()
+        self._container = opening.open_container(self._address, self._deadlines, self._stop)
+        self._stream = opening.video_stream(self._container, self._address)
+        self._configure_decoder(self._stream)
+        self._moments.clear()
+
+    @staticmethod
+    def _configure_decoder(stream: VideoStream) -> None:
+        stream.codec_context.thread_count = 1
+
+    def decode(self, raw: "av.Packet[VideoStream]") -> list[Frame]:
+        """The pictures that this packet completes (none or several where a codec reorders)."""
+        try:
+            pictures = self._stream.codec_context.decode(raw)
+        except av.error.FFmpegError:
+            raise CameraUnavailable("decode", opening.undecodable(self._address)) from None
+        return [self._frame(picture) for picture in pictures]
+
+    def _frame(self, picture: av.VideoFrame) -> Frame:
+        mono_ms = self._moments.get(picture.pts) if picture.pts is not None else None
+        return Frame(
+            luma=luma_of(picture),
+            mono_ms=self._last_mono_ms if mono_ms is None else mono_ms,
+            pts=picture.pts,
+            width=picture.width,
+            height=picture.height,
+            to_bgr=lambda: _as_bytes(picture, "bgr24"),
+        )
+
+
+def open_reader(address: SourceAddress, deadlines: Deadlines, clock: Moments, stop: StopWish) -> Reader:
+    """Open a source within `deadlines.open_s`; raises `CameraUnavailable`."""
+    container = opening.open_container(address, deadlines, stop)
+    try:
+        return Reader(address, container, deadlines, clock, stop)
+    except CameraUnavailable:
+        container.close()
+        raise
+
+
+def stream_header(stream: VideoStream) -> bytes:
+    """The MP4 that `StreamInfo.header` promises, or b"" where MP4 cannot hold the codec."""
+    target = io.BytesIO()
+    codec = stream.codec_context.name
+    try:
+        with av.open(target, "w", format="mp4", options={"movflags": "empty_moov+default_base_moof"}) as output:
+            copy = output.add_stream_from_template(stream, opaque=True)
+            if codec == "hevc":
+                copy.codec_context.codec_tag = "hvc1"  # players of the Apple kind refuse hev1
+            output.start_encoding()
+    except (av.error.FFmpegError, ValueError):
+        return b""
+    return target.getvalue()
+
+
+def luma_of(picture: av.VideoFrame) -> Picture:
+    """The brightness plane, (height, width) uint8: a view where the format has one of 8 bits, else converted."""
+    name = picture.format.name
+    width, height = picture.width, picture.height
+    planar = name.startswith(("yuv4", "yuvj4", "nv1", "nv2")) and picture.format.components[0].bits == 8
+    if not (planar or name in ("gray", "yuyv422")):
+        return _as_bytes(picture, "gray")
+    plane = picture.planes[0]
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[:height]
+    return rows[:, : 2 * width : 2] if name == "yuyv422" else rows[:, :width]
+
+
+def _as_bytes(picture: av.VideoFrame, pixels: str) -> Picture:
+    return np.asarray(picture.to_ndarray(format=pixels), dtype=np.uint8)

@@ -1,0 +1,93 @@
+"""Puts a stream's own timestamps onto the box's monotonic clock. PURE: arrival times come in as arguments.
+
+A packet's `mono_ms` is its pts plus the smallest delay seen lately: the network only ever adds delay, so the least
+delayed packet tells the truth and jitter vanishes. Rules: `mono_ms` never lies after the arrival; a jump of the
+camera's clock is taken out (dts goes on by the time that passed at the box) and counted; a wrapped counter is no jump.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from fractions import Fraction
+
+_WRAPS = (1 << 32, 1 << 33)  # RTP and MPEG-TS counters
+_WRAP_SLACK_MS = 10_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Timestamps made continuous, in the stream's time base, and the moment on the monotonic clock."""
+
+    pts: int
+    dts: int
+    mono_ms: float
+    jumped: bool
+
+
+class Timeline:
+    """One for each opened stream.
+
+    `jump_ms`: how far the stream's clock and the box's may part between two packets before it is a jump and not
+    a delay. A network that stalls and catches up stays far below the read deadline, so that is the measure.
+    `window_ms`: how long a delay counts as "lately"; it bounds the error that a camera's drifting clock makes.
+    """
+
+    def __init__(self, time_base: Fraction, jump_ms: float = 10_000.0, window_ms: float = 20_000.0) -> None:
+        self._unit_ms = float(time_base * 1000)
+        self._jump_ms = jump_ms
+        self._window_ms = window_ms
+        self._shift = 0  # added to the source's stamps so that they go on after a jump or a wrap
+        self._delays: deque[tuple[float, float]] = deque()  # (arrival, arrival - dts in ms), delays rising
+        self._last_dts: int | None = None
+        self._last_arrival_ms = 0.0
+        self.jumps = 0
+        self.disorder = 0
+
+    def place(self, pts: int | None, dts: int | None, arrival_ms: float) -> Placed:
+        """Place the packet that arrived at `arrival_ms`; a missing stamp is made from the other, or the arrival."""
+        lead = pts - dts if pts is not None and dts is not None else 0
+        stamp = dts if dts is not None else pts
+        jumped = False
+        if self._last_dts is None:
+            at = stamp if stamp is not None else 0
+        elif stamp is None:
+            at = max(self._last_dts + 1, self._expected(arrival_ms))
+        else:
+            at, jumped = self._continuous(stamp, arrival_ms)
+        self._last_dts, self._last_arrival_ms = at, arrival_ms
+        pts_out = at + lead
+        delay = self._smallest_delay(arrival_ms - pts_out * self._unit_ms, arrival_ms)
+        return Placed(pts_out, at, pts_out * self._unit_ms + delay, jumped)
+
+    def _expected(self, arrival_ms: float) -> int:
+        assert self._last_dts is not None  # noqa: S101 - place() asks only then
+        return self._last_dts + round((arrival_ms - self._last_arrival_ms) / self._unit_ms)
+
+    def _continuous(self, stamp: int, arrival_ms: float) -> tuple[int, bool]:
+        assert self._last_dts is not None  # noqa: S101 - place() asks only then
+        at = stamp + self._shift
+        step_ms = (at - self._last_dts) * self._unit_ms
+        strayed_ms = step_ms - (arrival_ms - self._last_arrival_ms)
+        back = step_ms < -self._jump_ms / 10
+        if not back and strayed_ms < self._jump_ms:
+            if at > self._last_dts:
+                return at, False
+            self.disorder += 1  # cameras that repeat or swap stamps: one tick on, and no harm done
+            return self._last_dts + 1, False
+        for wrap in _WRAPS:
+            if back and abs(strayed_ms + wrap * self._unit_ms) < _WRAP_SLACK_MS:
+                self._shift += wrap
+                return max(at + wrap, self._last_dts + 1), False
+        expected = max(self._expected(arrival_ms), self._last_dts + 1)
+        self._shift += expected - at
+        self._delays.clear()
+        self.jumps += 1
+        return expected, True
+
+    def _smallest_delay(self, delay: float, arrival_ms: float) -> float:
+        """Sliding minimum: delays rise from left to right, so the left one is the smallest in the window."""
+        while self._delays and self._delays[-1][1] >= delay:
+            self._delays.pop()
+        self._delays.append((arrival_ms, delay))
+        while self._delays[0][0] < arrival_ms - self._window_ms:
+            self._delays.popleft()
+        return self._delays[0][1]

@@ -1,0 +1,222 @@
+"""Writes one clip: packets copied, never transcoded, into fragmented MP4 whose every prefix plays.
+
+Rules: parts are at most one second and begin at a key frame where there is one; what a finished part holds is synced before
+the next second is over; the file has its final name only when it is whole and synced. Layout: ftyp, moov, a reserve,
+(moof, mdat)…; at the end the reserve becomes the index (sidx) that players seek by.
+"""
+
+import hashlib
+import io
+import os
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.error
+from av.video.stream import VideoStream
+
+from edge_agent.camera.packets import Packet, StreamInfo
+from edge_agent.recording import boxes
+from edge_agent.recording.finished import ClipMeta, FinishedClip
+from vonggac.daemon.files import rename_durably, sync_folder
+
+PART_SUFFIX = ".part"
+_RESERVE_BYTES = 4096  # 337 index entries; they grow together in longer clips
+_PART_US = 900_000  # a part ends with the first packet at or after this: at any whole frame rate that is <= 1 s
+_SHORTEST_PART_US = 200_000  # of streams that are all key frames (MJPEG)
+_SYNC_EVERY_S = 0.5
+_KEYS = {name: f"vonggac.{name}" for name in ("box", "camera", "episode", "clip", "first_frame_wall_ms")}
+
+
+class ClipWriter:
+    """One clip file, from its first key frame to `finish()`. OSError: the disk; the `.part` file stays for salvage."""
+
+    def __init__(self, path: Path, info: StreamInfo, meta: ClipMeta, time_base: Fraction | None = None) -> None:
+        if not info.recordable:
+            raise ValueError(f"MP4 cannot hold {info.codec}: this stream is looked at, not recorded")
+        self.path = path
+        self.meta = meta
+        self._info = info
+        self._part_path = path.with_name(path.name + PART_SUFFIX)
+        self._file = _SyncedFile(self._part_path)
+        self._base: int | None = None
+        self._time_base = time_base or info.time_base
+        self._last_dts: int | None = None
+        self._waits_for_leading = True
+        self.packets = 0
+        self.refused = 0
+        self._container = av.open(
+            self._file,
+            "w",
+            format="mp4",
+            options={
+                "movflags": "empty_moov+default_base_moof+frag_keyframe+negative_cts_offsets+skip_trailer"
+                "+use_metadata_tags",
+                "frag_duration": str(_PART_US),
+                "min_frag_duration": str(_SHORTEST_PART_US),
+                "avoid_negative_ts": "disabled",
+                "flush_packets": "1",
+            },
+        )
+        self._container.metadata.update(
+            {_KEYS[name]: str(getattr(meta, name)) for name in _KEYS}
+            | {"creation_time": _iso(meta.first_frame_wall_ms), "encoder": "vonggac"}
+        )
+        with av.open(io.BytesIO(info.header)) as template:
+            source = template.streams.video[0]
+            self._stream: VideoStream = self._container.add_stream_from_template(source, opaque=True)
+            self._stream.codec_context.codec_tag = source.codec_tag
+        self._stream.time_base = self._time_base
+        self._container.start_encoding()
+        self._file.write(boxes.free_box(_RESERVE_BYTES))
+        self._file.sync()
+        sync_folder(path.parent)
+
+    def write(self, packet: Packet) -> None:
+        """Add a packet, in the order it came; the first must be a key frame. OSError where the disk fails."""
+        pts = packet.pts if packet.pts is not None else packet.dts
+        dts = packet.dts if packet.dts is not None else packet.pts
+        if pts is None or dts is None:
+            raise ValueError("a packet without any timestamp cannot be placed in a clip")
+        if self._base is None:
+            if not packet.is_key:
+                raise ValueError("a clip begins with a key frame")
+            self._base = pts
+        elif self._waits_for_leading and pts < self._base:
+            return  # open GOP: a picture before the key frame, which leans on one that is not here
+        self._waits_for_leading = self._waits_for_leading and (packet.is_key or pts < self._base)
+        dts = min(dts, pts) - self._base
+        if self._last_dts is not None and dts <= self._last_dts:
+            dts = self._last_dts + 1
+        raw: av.Packet[VideoStream] = av.Packet(packet.data)
+        raw.stream = self._stream
+        raw.time_base = packet.time_base
+        raw.pts, raw.dts = max(pts - self._base, dts), dts
+        raw.duration = packet.duration or 0
+        raw.is_keyframe = packet.is_key
+        try:
+            self._container.mux_one(raw)
+        except (av.error.InvalidDataError, av.error.ArgumentError):
+            self.refused += 1
+            return
+        self._last_dts = dts
+        self.packets += 1
+        self._file.sync_if_due()
+
+    def finish(self, truncated: bool = False, reason: str = "", preroll_missing_ms: int = 0) -> FinishedClip:
+        """Make the file whole, synced and named. OSError where the disk fails: the `.part` file stays for salvage."""
+        self._container.close()
+        self._file.close()
+        return seal(self._part_path, self.path, self.meta, self._info, truncated, reason, preroll_missing_ms)
+
+    def abandon(self) -> None:
+        """Let go of the file as it is; salvage will find it."""
+        try:
+            self._container.close()
+        except (av.error.FFmpegError, OSError):
+            pass
+        self._file.close()
+
+
+def seal(
+    part_path: Path,
+    path: Path,
+    meta: ClipMeta,
+    info: StreamInfo,
+    truncated: bool = False,
+    reason: str = "",
+    preroll_missing_ms: int = 0,
+) -> FinishedClip:
+    """Cut a torn tail, write the index into the reserve, sync, hash, rename. Raises `boxes.Torn` without a whole part."""
+    with part_path.open("r+b") as file:
+        layout = boxes.read_layout(file)
+        if not layout.parts:
+            raise boxes.Torn("not one part of the clip is whole")
+        if layout.torn_bytes:
+            file.truncate(layout.end)
+        index = boxes.index_for(layout)
+        if index:
+            file.seek(layout.reserve_offset)
+            file.write(index)
+        file.flush()
+        os.fsync(file.fileno())
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    rename_durably(part_path, path)
+    return FinishedClip(
+        path=path,
+        meta=meta,
+        sha256=digest,
+        size_bytes=layout.end,
+        first_frame_wall_ms=meta.first_frame_wall_ms,
+        duration_ms=round(layout.duration * 1000 / layout.timescale),
+        codec=info.codec,
+        width=info.width,
+        height=info.height,
+        packets=layout.packets,
+        truncated=truncated,
+        reason=reason,
+        preroll_missing_ms=preroll_missing_ms,
+    )
+
+
+def read_clip_meta(path: Path) -> ClipMeta:
+    """What a clip file says about itself; ValueError where it is no clip of ours."""
+    return read_clip_head(path)[0]
+
+
+def read_clip_head(path: Path) -> tuple[ClipMeta, StreamInfo]:
+    """What a clip file says about itself and its stream (without `header`); ValueError where it is no clip of ours."""
+    try:
+        with av.open(f"file:{path}", "r", format="mp4", container_options={"protocol_whitelist": "file"}) as clip:
+            told = clip.metadata
+            stream = clip.streams.video[0]
+            context = stream.codec_context
+            info = StreamInfo(
+                context.name, context.width, context.height, None, stream.time_base or Fraction(1, 90_000), b""
+            )
+        meta = ClipMeta(
+            *(told[_KEYS[name]] for name in ("box", "camera", "episode", "clip")),
+            int(told[_KEYS["first_frame_wall_ms"]]),
+        )
+    except (av.error.FFmpegError, IndexError, KeyError, ValueError):
+        raise ValueError(f"{path.name} is no clip of this program: its head cannot be read") from None
+    return meta, info
+
+
+def _iso(wall_ms: int) -> str:
+    seconds, rest = divmod(wall_ms, 1000)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{rest:03d}Z"
+
+
+class _SyncedFile:
+    """What the muxer writes to: no seeking, and a sync at most every half second, once a part has come out."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        self._dirty = False
+        self._synced_at = time.monotonic()
+
+    def write(self, data: bytes | memoryview) -> int:
+        view = memoryview(data).cast("B")
+        done = 0
+        while done < len(view):
+            done += os.write(self._fd, view[done:])
+        self._dirty = True
+        return done
+
+    def sync_if_due(self) -> None:
+        if self._dirty and time.monotonic() - self._synced_at >= _SYNC_EVERY_S:
+            self.sync()
+
+    def sync(self) -> None:
+        os.fsync(self._fd)
+        self._dirty = False
+        self._synced_at = time.monotonic()
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1

@@ -1,0 +1,159 @@
+"""The one thread of a box that writes clips to disk, and the bounded queue in front of it.
+
+Rules: the queue holds packets up to a byte budget and refuses what is beyond it (the clip is then closed where it
+stands, and says so): a slow disk never grows memory and never holds up a camera. Opening and closing always fit in.
+A clip that the disk refuses is left as a `.part` file for salvage and told by `on_lost`.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from edge_agent.camera.packets import Packet, StreamInfo
+from edge_agent.recording.boxes import Torn
+from edge_agent.recording.clip import ClipWriter
+from edge_agent.recording.finished import ClipMeta, FinishedClip
+from vonggac.daemon.logs import get_logger
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Begin:
+    key: str
+    path: Path
+    info: StreamInfo
+    meta: ClipMeta
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    key: str
+    packets: Sequence[Packet]
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    key: str
+    truncated: bool
+    reason: str
+    preroll_missing_ms: int
+
+
+class Beat(Protocol):
+    """The thread's sign of life."""
+
+    def beat(self) -> None: ...
+
+
+class ClipThread:
+    """`run(pulse)` is the thread's target; it returns once `close()` was called and the queue is empty."""
+
+    def __init__(
+        self,
+        folder: Path,
+        on_clip: Callable[[FinishedClip], None],
+        on_lost: Callable[[ClipMeta, str], None],
+        max_queue_bytes: int = 32 << 20,
+    ) -> None:
+        self.folder = folder
+        self._on_clip = on_clip
+        self._on_lost = on_lost
+        self._max_queue_bytes = max_queue_bytes
+        self._changed = threading.Condition()
+        self._queue: deque[_Begin | _Copy | _End] = deque()
+        self._writers: dict[str, ClipWriter] = {}
+        self._closed = False
+        self.queued_bytes = 0
+        self.bytes_written = 0
+
+    def begin(self, meta: ClipMeta, info: StreamInfo) -> None:
+        """Open the file of clip `meta.clip`."""
+        self._put(_Begin(meta.clip, self.folder / f"{meta.clip}.mp4", info, meta))
+
+    def offer(self, clip: str, packets: Sequence[Packet]) -> bool:
+        """Add packets to a clip, all or none; False: the disk does not keep up and the queue is full."""
+        size = sum(len(packet.data) for packet in packets)
+        with self._changed:
+            if self.queued_bytes and self.queued_bytes + size > self._max_queue_bytes:
+                return False
+            self.queued_bytes += size
+            self._queue.append(_Copy(clip, packets, size))
+            self._changed.notify()
+        return True
+
+    @property
+    def roomy(self) -> bool:
+        """Less than half of the queue is in use."""
+        return self.queued_bytes * 2 < self._max_queue_bytes
+
+    def end(self, clip: str, *, truncated: bool = False, reason: str = "", preroll_missing_ms: int = 0) -> None:
+        """Finish a clip behind all that was offered for it."""
+        self._put(_End(clip, truncated, reason, preroll_missing_ms))
+
+    def close(self) -> None:
+        """No more clips: `run` returns when everything queued is on disk."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def _put(self, item: _Begin | _End) -> None:
+        with self._changed:
+            self._queue.append(item)
+            self._changed.notify()
+
+    def run(self, pulse: Beat) -> None:
+        """Write until closed and drained."""
+        while True:
+            pulse.beat()
+            with self._changed:
+                if not self._queue and not self._closed:
+                    self._changed.wait(1.0)
+                if not self._queue:
+                    if self._closed:
+                        break
+                    continue
+                item = self._queue.popleft()
+            try:
+                self._do(item)
+            except (OSError, Torn) as error:
+                self._lose(item.key, str(error))
+            finally:
+                if isinstance(item, _Copy):
+                    with self._changed:
+                        self.queued_bytes -= item.size_bytes
+        for key in list(self._writers):
+            self._lose(key, "the program ended before the clip did")
+
+    def _do(self, item: _Begin | _Copy | _End) -> None:
+        match item:
+            case _Begin():
+                try:
+                    self._writers[item.key] = ClipWriter(item.path, item.info, item.meta)
+                except (OSError, ValueError) as error:
+                    log.error("clip not begun", camera=item.meta.camera, clip=item.key, error=str(error))
+                    self._on_lost(item.meta, str(error))
+            case _Copy():
+                writer = self._writers.get(item.key)
+                if writer is not None:
+                    for packet in item.packets:
+                        writer.write(packet)
+                    self.bytes_written += item.size_bytes
+            case _End():
+                writer = self._writers.get(item.key)
+                if writer is not None:
+                    clip = writer.finish(item.truncated, item.reason, item.preroll_missing_ms)
+                    del self._writers[item.key]
+                    self._on_clip(clip)
+
+    def _lose(self, key: str, why: str) -> None:
+        writer = self._writers.pop(key, None)
+        if writer is None:
+            return
+        writer.abandon()
+        log.error("clip lost its disk", camera=writer.meta.camera, clip=key, error=why)
+        self._on_lost(writer.meta, why)
