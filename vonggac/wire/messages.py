@@ -73,7 +73,7 @@ class Offline(Body):
 
 @dataclass(frozen=True, kw_only=True)
 class StreamHealth:
-    """One stream of a camera since the last heartbeat; rates are over that time."""
+    """One stream of a camera. Counters run since the agent started, so that a lost heartbeat loses none of them."""
 
     state: Literal["connecting", "streaming", "unavailable"]
     reason: str | None = None

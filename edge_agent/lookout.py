@@ -1,0 +1,253 @@
+"""One camera's lookout: what its frames mean for the record and for the outbox.
+
+Runs in the thread that decoded the frame. An episode's start is in the outbox, with its first snapshot, before anyone
+hears of it; the record is asked for from `start - pre_roll` to `end + post_roll`. Only while no episode goes on do
+settings change between day and night, and does looking start and stop with the schedule.
+"""
+
+import hashlib
+import threading
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from edge_agent.camera.frames import Frame
+from edge_agent.outbox.errors import OutboxFull
+from edge_agent.outbox.items import NewSnapshot
+from edge_agent.recording.snapshot import draw_snapshot
+from edge_agent.vision.episodes import EpisodeEnded, EpisodeEvent, EpisodeStarted, EpisodeTracker, EpisodeUpdated
+from edge_agent.vision.motion import MotionDetector
+from edge_agent.vision.observation import Box
+from edge_agent.vision.schedule import Schedule
+from edge_agent.vision.settings import MotionSettings
+from vonggac.daemon.clock import Clock, new_id
+from vonggac.daemon.logs import get_logger
+from vonggac.wire import messages
+
+log = get_logger(__name__)
+
+_KEPT_UNSAVED = 256
+_CHECK_HOURS_MS = 1000.0
+
+
+class Journal(Protocol):
+    """Where events go, durably: the outbox."""
+
+    def put_event(self, body: messages.Body, *snapshots: NewSnapshot) -> messages.Envelope: ...
+
+
+class Record(Protocol):
+    """What is told of episodes to whoever keeps the clips. Times are `mono_ms`."""
+
+    def begin(self, episode_id: str, from_mono_ms: float) -> None: ...
+
+    def end(self, episode_id: str, until_mono_ms: float) -> None: ...
+
+
+@dataclass(frozen=True)
+class LookoutPlan:
+    """What an installer wants of one camera. `night_hours` None: the day's settings hold always."""
+
+    camera: str
+    day: MotionSettings
+    night: MotionSettings
+    hours: Schedule
+    night_hours: Schedule | None
+    pre_roll_ms: float
+    post_roll_ms: float
+
+
+class Lookout:
+    """Looks at one camera's frames. `on_frame` and `look_lost` belong to the looking thread, the rest to any."""
+
+    def __init__(self, plan: LookoutPlan, journal: Journal, record: Record, clock: Clock, zone: ZoneInfo) -> None:
+        self._plan = plan
+        self._journal = journal
+        self._record = record
+        self._clock = clock
+        self._zone = zone
+        self._lock = threading.Lock()
+        self._unsaved: deque[tuple[messages.Body, tuple[NewSnapshot, ...]]] = deque(maxlen=_KEPT_UNSAVED)
+        self._streams_down: dict[str, str] = {}
+        self._told_state: str | None = None
+        self._wanted_snapshots: deque[str] = deque(maxlen=8)
+        self._episode: str | None = None
+        self._best: bytes | None = None
+        self._hours_checked_ms = float("-inf")
+        self._looking = True
+        self._at_night = False
+        self._start_looking(plan.day)
+
+    def _start_looking(self, settings: MotionSettings) -> None:
+        self._detector = MotionDetector(settings)
+        self._tracker = EpisodeTracker(settings)
+
+    @property
+    def in_episode(self) -> bool:
+        """Whether something moves now."""
+        return self._episode is not None
+
+    # --- the looking thread --------------------------------------------------------------------------------------
+
+    def on_frame(self, frame: Frame) -> None:
+        """Look at one frame; everything that follows from it is durable when this returns."""
+        if self._wanted_snapshots:
+            self._take_wanted_snapshots(frame)
+        if frame.mono_ms - self._hours_checked_ms >= _CHECK_HOURS_MS:
+            self._hours_checked_ms = frame.mono_ms
+            self._follow_the_hours(frame.mono_ms)
+            self._save_unsaved()
+        if not self._looking:
+            return
+        observation = self._detector.look(frame.luma, frame.mono_ms)
+        events = self._tracker.step(observation, frame.mono_ms)
+        for event in events:
+            if isinstance(event, EpisodeEnded):
+                self._on_event(event, frame)
+        if self._tracker.is_best_moment:
+            self._best = self._draw(frame, self._tracker.best_box)
+        for event in events:
+            if not isinstance(event, EpisodeEnded):
+                self._on_event(event, frame)
+
+    def look_lost(self, reason: str) -> None:
+        """No more frames, for now ("lost") or for good ("stopped"): an open episode ends with its last motion."""
+        for event in self._tracker.lost(self._clock.mono_ms()):
+            self._on_event(event, None, reason)
+        self._save_unsaved()
+
+    def _follow_the_hours(self, mono_ms: float) -> None:
+        if self._tracker.in_episode:
+            return
+        local = datetime.fromtimestamp(self._clock.wall_ms_at(mono_ms) / 1000, self._zone)
+        minute, weekday = local.hour * 60 + local.minute, local.weekday()
+        looking = self._plan.hours.active(minute, weekday)
+        night_hours = self._plan.night_hours
+        at_night = night_hours is not None and night_hours.active(minute, weekday)
+        if looking and (not self._looking or at_night != self._at_night):
+            self._start_looking(self._plan.night if at_night else self._plan.day)
+            log.info("looking with other settings", camera=self._plan.camera, night=at_night)
+        self._looking, self._at_night = looking, at_night
+
+    def _on_event(self, event: EpisodeEvent, frame: Frame | None, end_reason: str | None = None) -> None:
+        camera, wall = self._plan.camera, self._clock.wall_ms_at
+        if isinstance(event, EpisodeStarted):
+            self._episode = new_id(self._clock)
+            if self._best is None and frame is not None:
+                self._best = self._draw(frame, event.box)
+            snapshots = self._best_snapshot()
+            started = messages.EpisodeStarted(
+                episode=self._episode,
+                camera=camera,
+                start_ms=wall(event.start_ms),
+                box=event.box,
+                zones=event.zones,
+                score=round(event.score, 4),
+                kind=event.kind,
+                snapshot_sha256=_sha256(snapshots[0]) if snapshots else None,
+            )
+            self._record.begin(self._episode, event.start_ms - self._plan.pre_roll_ms)
+            self._save(started, *snapshots)
+        elif self._episode is None:
+            return
+        elif isinstance(event, EpisodeUpdated):
+            updated = messages.EpisodeUpdated(
+                episode=self._episode,
+                camera=camera,
+                last_ms=wall(event.last_ms),
+                box=event.box,
+                zones=event.zones,
+                score=round(event.score, 4),
+            )
+            self._save(updated)
+        else:
+            snapshots = self._best_snapshot()
+            ended = messages.EpisodeEnded(
+                episode=self._episode,
+                camera=camera,
+                start_ms=wall(event.start_ms),
+                end_ms=wall(event.end_ms),
+                box=event.box,
+                zones=event.zones,
+                score=round(event.score, 4),
+                kind=event.kind,
+                reason="stopped" if end_reason == "stopped" else event.reason,
+                path=tuple(
+                    messages.PathPoint(t_ms=max(0, round(t_ms - event.start_ms)), x=round(x, 4), y=round(y, 4))
+                    for t_ms, x, y in event.path
+                ),
+                snapshot_sha256=_sha256(snapshots[0]) if snapshots else None,
+            )
+            self._record.end(self._episode, event.end_ms + self._plan.post_roll_ms)
+            self._save(ended, *snapshots)
+            self._episode, self._best = None, None
+
+    def _best_snapshot(self) -> tuple[NewSnapshot, ...]:
+        if self._best is None or self._episode is None:
+            return ()
+        return (NewSnapshot(self._episode, self._best),)
+
+    @staticmethod
+    def _draw(frame: Frame, box: Box | None) -> bytes:
+        return draw_snapshot(frame.bgr(), box)
+
+    # --- saying, durably -----------------------------------------------------------------------------------------
+
+    def _save(self, body: messages.Body, *snapshots: NewSnapshot) -> None:
+        """Into the outbox; while the disk takes nothing, kept in memory, in order, and tried again each second."""
+        with self._lock:
+            self._unsaved.append((body, snapshots))
+        self._save_unsaved()
+
+    def _save_unsaved(self) -> None:
+        with self._lock:
+            while self._unsaved:
+                try:
+                    body, snapshots = self._unsaved[0]
+                    self._journal.put_event(body, *snapshots)
+                except OutboxFull as error:
+                    log.error("event cannot be stored yet", camera=self._plan.camera, what=str(error))
+                    return
+                self._unsaved.popleft()
+
+    # --- any thread ----------------------------------------------------------------------------------------------
+
+    def stream_state(self, stream: str, problem: str | None) -> None:
+        """The `main` or `sub` stream came (None) or went (why); the camera is down while any of its streams is."""
+        with self._lock:
+            if problem is None:
+                self._streams_down.pop(stream, None)
+            else:
+                self._streams_down[stream] = problem
+            state = "down" if self._streams_down else "up"
+            if state == self._told_state:
+                return
+            self._told_state = state
+            reason = "; ".join(f"{name}: {why}" for name, why in sorted(self._streams_down.items())) or None
+        since_ms = self._clock.wall_ms()
+        body = messages.CameraState(
+            camera=self._plan.camera, state="down" if reason else "up", since_ms=since_ms, reason=reason
+        )
+        self._save(body)
+
+    def want_snapshot(self, request: str) -> None:
+        """Take a picture of the next frame under the id of the request."""
+        self._wanted_snapshots.append(request)
+
+    def _take_wanted_snapshots(self, frame: Frame) -> None:
+        picture = self._draw(frame, None)
+        while self._wanted_snapshots:
+            snapshot = NewSnapshot(self._wanted_snapshots.popleft(), picture)
+            taken = messages.SnapshotTaken(
+                request=snapshot.episode,
+                camera=self._plan.camera,
+                taken_ms=self._clock.wall_ms_at(frame.mono_ms),
+                snapshot_sha256=_sha256(snapshot),
+            )
+            self._save(taken, snapshot)
+
+
+def _sha256(snapshot: NewSnapshot) -> str:
+    return hashlib.sha256(snapshot.jpeg).hexdigest()
