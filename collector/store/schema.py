@@ -1,4 +1,4 @@
-"""Every table of the collector, as SQLAlchemy Core; docs/ref of the database. Migrations must lead to exactly this.
+"""Every table of the collector, as SQLAlchemy Core. Migrations must lead to exactly this.
 
 Rules: `_ms` is UTC milliseconds; booleans are real; a camera's id is `<box>/<name>`; ids of episodes, clips, incidents
 and messages are UUIDs as text; a row of `episodes` or `clips` is a projection of `events` and can arrive in any order.
@@ -213,6 +213,7 @@ uploads = Table(  # unfinished uploads; their bytes are uploads/<id>.part, whose
     Column("clip", Text, nullable=False),
     Column("sha256", Text, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
+    Column("path", Text, nullable=False),  # where the whole file will stand, decided once: a crash changes nothing
     Column("created_ms", BigInteger, nullable=False),
     UniqueConstraint("box", "clip"),
 )
@@ -434,7 +435,12 @@ commands = Table(  # to boxes: made by pages, sent by ingest, answered by the bo
     Column("ok", Boolean),
     Column("error", Text),
     Column("detail", JSON),
-    Index("ix_commands_due", "created_ms", sqlite_where=text("sent_ms IS NULL"), postgresql_where=text("sent_ms IS NULL")),
+    Index(
+        "ix_commands_due",
+        "created_ms",
+        sqlite_where=text("sent_ms IS NULL"),
+        postgresql_where=text("sent_ms IS NULL"),
+    ),
 )
 
 meta = Table(

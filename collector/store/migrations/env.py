@@ -1,0 +1,18 @@
+"""Run by Alembic: one transaction over all migrations."""
+
+import sqlalchemy as sa
+from alembic import context
+
+from collector.store.schema import metadata
+
+engine = sa.create_engine(context.config.attributes["url"])
+with engine.connect() as connection:
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        render_as_batch=True,
+        transaction_per_migration=False,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+engine.dispose()
