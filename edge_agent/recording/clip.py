@@ -1,14 +1,15 @@
 """Writes one clip: packets copied, never transcoded, into fragmented MP4 whose every prefix plays.
 
-Rules: parts are at most one second and begin at a key frame where there is one; what a finished part holds is synced before
-the next second is over; the file has its final name only when it is whole and synced. Layout: ftyp, moov, a reserve,
-(moof, mdat)…; at the end the reserve becomes the index (sidx) that players seek by.
+Rules: parts are at most one second and begin at a key frame where there is one; what a finished part holds is synced
+before the next second is over; the file has its final name only when it is whole and synced. Layout: ftyp, moov, a
+reserve, (moof, mdat)…; at the end the reserve becomes the index (sidx) that players seek by.
 """
 
 import hashlib
 import io
 import os
 import time
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -89,7 +90,7 @@ class ClipWriter:
         dts = min(dts, pts) - self._base
         if self._last_dts is not None and dts <= self._last_dts:
             dts = self._last_dts + 1
-        raw: av.Packet[VideoStream] = av.Packet(packet.data)
+        raw = av.Packet(packet.data)
         raw.stream = self._stream
         raw.time_base = packet.time_base
         raw.pts, raw.dts = max(pts - self._base, dts), dts
@@ -108,14 +109,20 @@ class ClipWriter:
         """Make the file whole, synced and named. OSError where the disk fails: the `.part` file stays for salvage."""
         self._container.close()
         self._file.close()
-        return seal(self._part_path, self.path, self.meta, self._info, truncated, reason, preroll_missing_ms)
+        return seal(
+            self._part_path,
+            self.path,
+            self.meta,
+            self._info,
+            truncated=truncated,
+            reason=reason,
+            preroll_missing_ms=preroll_missing_ms,
+        )
 
     def abandon(self) -> None:
         """Let go of the file as it is; salvage will find it."""
-        try:
+        with suppress(av.error.FFmpegError, OSError):
             self._container.close()
-        except (av.error.FFmpegError, OSError):
-            pass
         self._file.close()
 
 
@@ -124,11 +131,12 @@ def seal(
     path: Path,
     meta: ClipMeta,
     info: StreamInfo,
+    *,
     truncated: bool = False,
     reason: str = "",
     preroll_missing_ms: int = 0,
 ) -> FinishedClip:
-    """Cut a torn tail, write the index into the reserve, sync, hash, rename. Raises `boxes.Torn` without a whole part."""
+    """Cut a torn tail, write the index into the reserve, sync, hash, rename. `boxes.Torn`: not one whole part."""
     with part_path.open("r+b") as file:
         layout = boxes.read_layout(file)
         if not layout.parts:
@@ -176,10 +184,8 @@ def read_clip_head(path: Path) -> tuple[ClipMeta, StreamInfo]:
             info = StreamInfo(
                 context.name, context.width, context.height, None, stream.time_base or Fraction(1, 90_000), b""
             )
-        meta = ClipMeta(
-            *(told[_KEYS[name]] for name in ("box", "camera", "episode", "clip")),
-            int(told[_KEYS["first_frame_wall_ms"]]),
-        )
+        box, camera, episode, clip_id = (told[_KEYS[name]] for name in ("box", "camera", "episode", "clip"))
+        meta = ClipMeta(box, camera, episode, clip_id, int(told[_KEYS["first_frame_wall_ms"]]))
     except (av.error.FFmpegError, IndexError, KeyError, ValueError):
         raise ValueError(f"{path.name} is no clip of this program: its head cannot be read") from None
     return meta, info

@@ -135,7 +135,7 @@ class ClipThread:
                 try:
                     self._writers[item.key] = ClipWriter(item.path, item.info, item.meta)
                 except (OSError, ValueError) as error:
-                    log.error("clip not begun", camera=item.meta.camera, clip=item.key, error=str(error))
+                    log.warning("clip not begun", camera=item.meta.camera, clip=item.key, error=str(error))
                     self._on_lost(item.meta, str(error))
             case _Copy():
                 writer = self._writers.get(item.key)

@@ -1,8 +1,9 @@
 """Decides which packets of one camera go into which clip: from the ring before an episode to the post-roll behind it.
 
-Rules: a clip starts at the key frame at or before the asked moment; an episode has one clip unless the stream broke, the
-disk fell behind or the clip grew too long, and then the next clip of the same episode begins as soon as it can, and the one before
-says why it ended. Called by the copying thread (`on_packet`, `on_lost_stream`) and the looking one (`begin`, `end`).
+Rules: a clip starts at the key frame at or before the asked moment; an episode has one clip unless the stream broke,
+the disk fell behind or the clip grew too long, and then the next clip of the same episode begins as soon as it can,
+and the one before says why it ended. Called by the copying thread (`on_packet`, `on_lost_stream`) and the looking one
+(`begin`, `end`).
 """
 
 import threading
@@ -46,6 +47,7 @@ class Recorder:
         self,
         box: str,
         camera: str,
+        *,
         ring: PacketRing,
         clips: ClipThread,
         clock: WallClock,

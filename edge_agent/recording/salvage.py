@@ -1,6 +1,6 @@
 """Brings clips back that a power cut left half-written: playable to the last whole part, flagged, named and synced.
 
-Rules: nothing is deleted. What holds no whole part is set aside as `.broken` and told. Runs before the clip writer starts.
+Rules: no file is deleted. What holds no whole part is set aside as `.broken` and told. Runs before the clip writer.
 """
 
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ def _bring_back(part_path: Path, path: Path) -> FinishedClip:
 
 
 def _cut_unwritten_parts(part_path: Path) -> None:
-    """Cut the file where a part's pictures are zeros: a file system may have kept the length of what was never written."""
+    """Cut where a part's pictures are zeros: a file system may keep the length of what was never written."""
     with part_path.open("r+b") as file:
         layout = boxes.read_layout(file)
         end = layout.end

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import cv2
+import numpy as np
 
 from edge_agent.camera.frames import Picture
 
@@ -32,7 +33,7 @@ def draw_snapshot(bgr: Picture, box: Sequence[float] | None, max_bytes: int = 40
 
 
 def _resized(picture: Picture, width: int, height: int) -> Picture:
-    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _with_box(picture: Picture, box: Sequence[float] | None) -> Picture:
