@@ -277,8 +277,8 @@ class Outbox:
         with self._writing():
             count = sum(
                 self._connection.execute(
-                    f"UPDATE {table} SET parked_reason = NULL WHERE parked_reason IS NOT NULL"
-                ).rowcount  # noqa: S608
+                    f"UPDATE {table} SET parked_reason = NULL WHERE parked_reason IS NOT NULL"  # noqa: S608
+                ).rowcount
                 for table in ("event", "snapshot")
             )
             count += self._connection.execute(

@@ -37,7 +37,8 @@ class Link(Protocol):
         """Try once, within the connect deadline; the outcome comes as news. Nothing while connected or trying."""
 
     def wait(self, timeout_s: float) -> list[LinkNews]:
-        """Move bytes both ways until something arrived, `wake` was called, or the time is over; return the news."""
+        """Move bytes both ways until something arrived, `wake` was called, room came free where there was none, or the
+        time is over; return the news."""
 
     def wake(self) -> None:
         """Make `wait` return now. From any thread."""

@@ -1,0 +1,25 @@
+"""What the way up may raise, named by what the caller should do."""
+
+
+class UplinkUnavailable(Exception):
+    """The road or the server is not there now: try again later. `after_s` is the server's own wish, if it gave one."""
+
+    def __init__(self, reason: str, after_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.after_s = after_s
+
+
+class UplinkRefused(Exception):
+    """The server does not let this box in: tell, and try again rarely; a person has to mend it."""
+
+
+class ItemRefused(Exception):
+    """The server will never take this item: park it and tell."""
+
+
+class UploadExpired(Exception):
+    """The server no longer knows the begun upload: begin anew."""
+
+
+class CommandRefused(Exception):
+    """A command cannot be done; the text is the reply's error."""
