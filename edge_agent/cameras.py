@@ -1,4 +1,4 @@
-"""The parts of one camera, built and wired: capture of its streams, ring, recorder, lookout, and its line of a heartbeat.
+"""The parts of one camera, built and wired: capture of its streams, ring, recorder, lookout, its part of a heartbeat.
 
 With a sub-stream, `look-<camera>` decodes the sub-stream and `copy-<camera>` only copies the main one; without, one
 thread does both. Nothing here knows another camera: one that is dead disturbs nobody.
@@ -43,6 +43,14 @@ class CameraParts:
         if self.sub is None:
             return [(f"capture-{self.name}", self.main)]
         return [(f"copy-{self.name}", self.main), (f"look-{self.name}", self.sub)]
+
+    def thread_names(self) -> list[str]:
+        """Its threads, to be waited for."""
+        return [thread for thread, _ in self._threads()]
+
+    def state(self) -> State:
+        """Whether the stream that is looked at gives pictures."""
+        return (self.sub or self.main).stats().state
 
     def info(self) -> CameraInfo:
         """What the birth message says of it."""

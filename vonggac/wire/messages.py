@@ -259,7 +259,7 @@ class DataLost(Body):
 
 @dataclass(frozen=True, kw_only=True)
 class SnapshotTaken(Body):
-    """A picture that a person asked for by the command whose message id is `request`; it follows as a snapshot."""
+    """A picture that a person asked for: the reply to the command named `request`; it follows as a snapshot."""
 
     type: ClassVar[str] = "snapshot_taken"
     sequenced: ClassVar[bool] = True

@@ -1,0 +1,239 @@
+"""The agent's composition root: it alone builds the parts, starts them forwards and stops them backwards.
+
+Order of stopping: the cameras, then their open episodes, then the clip writer drains, then the uplink has a moment to
+hand over what is new. What stays behind waits in the outbox.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from zoneinfo import ZoneInfo
+
+from edge_agent.cameras import CameraParts, build_camera
+from edge_agent.check import Finding, check_broker, check_cameras, check_clock, check_collector, check_disk
+from edge_agent.config import EdgeConfig, config_hash
+from edge_agent.health import HostHealth
+from edge_agent.outbox.budget import DiskBudget
+from edge_agent.outbox.errors import OutboxFull, OutboxInUse
+from edge_agent.outbox.outbox import Outbox
+from edge_agent.recording.clip_thread import ClipThread
+from edge_agent.recording.finished import ClipMeta, FinishedClip
+from edge_agent.recording.salvage import salvage
+from edge_agent.uplink.errors import CommandRefused
+from edge_agent.uplink.mqtt import Broker, MqttLink, Tls
+from edge_agent.uplink.upload import Uploader
+from edge_agent.uplink.uplink import Uplink, last_will
+from vonggac.daemon.clock import Clock, SystemClock, new_id
+from vonggac.daemon.config import read_secret
+from vonggac.daemon.files import make_folder
+from vonggac.daemon.logs import configure_logs, get_logger
+from vonggac.daemon.program import stop_on_signals, watch
+from vonggac.daemon.systemd import Notifier
+from vonggac.daemon.threads import Crew, Pulse, Stop
+from vonggac.wire import messages
+
+log = get_logger(__name__)
+
+_FLUSH_S = 8.0
+_BUDGET_EVERY_S = 10.0
+
+
+class Agent:
+    """All parts of one box."""
+
+    def __init__(self, config: EdgeConfig, clock: Clock, stop: Stop) -> None:
+        """Build everything; nothing runs yet. Raises ConfigInvalid for a secret file that cannot be used."""
+        secret = read_secret(config.broker.password_file)
+        self._config = config
+        self._clock = clock
+        self._stop = stop
+        self._stop_sending = Stop()
+        self._crew = Crew(stop)
+        zone = ZoneInfo(config.time_zone)
+        self._outbox = Outbox(config.data, clock, config.box)
+        self._host = HostHealth(config.data)
+        self._clip_folder = config.data / "clips"
+        self._clips = ClipThread(self._clip_folder, self._on_clip, self._on_lost_clip)
+        self._cameras = {
+            section.name: build_camera(config.box, section, self._outbox, self._clips, clock, stop, zone)
+            for section in config.cameras
+        }
+        self._budget = DiskBudget(self._outbox, config.disk.budget, config.disk.keep_free, config.disk.keep_free_share)
+        self._uplink = Uplink(
+            self._outbox,
+            MqttLink(_broker(config, secret), will=lambda: last_will(config.box, clock)),
+            clock,
+            config.box,
+            self._stop_sending,
+            birth=self._birth,
+            heartbeat=self._heartbeat,
+            handlers={"snapshot": self._command_snapshot, "restart": self._command_restart},
+            heartbeat_s=config.heartbeat,
+        )
+        self._uploader = Uploader(
+            self._outbox,
+            config.collector.url,
+            config.box,
+            secret,
+            clock,
+            self._stop_sending,
+            ca_file=config.collector.ca_file,
+            max_kbps=config.uplink.max_kbps,
+        )
+
+    @property
+    def crew(self) -> Crew:
+        """All threads, for the watchdog."""
+        return self._crew
+
+    def start(self) -> None:
+        """Bring back what a power cut left, then start the parts in the order of the data's way, last first."""
+        make_folder(self._clip_folder)
+        self._bring_back_clips()
+        self._crew.start("uplink", self._uplink.run)
+        self._crew.start("upload", self._uploader.run)
+        self._crew.start("clip-writer", self._clips.run)
+        self._crew.start("disk-budget", self._keep_budget)
+        for camera in self._cameras.values():
+            camera.start(self._crew)
+        log.info("agent runs", box=self._config.box, cameras=list(self._cameras), version=version("vonggac"))
+
+    def end(self) -> None:
+        """Stop the parts backwards; `stop` has been set."""
+        camera_threads = [name for camera in self._cameras.values() for name in camera.thread_names()]
+        late = self._crew.join(max(section.read_deadline for section in self._config.cameras) + 2, *camera_threads)
+        for camera in self._cameras.values():
+            if not set(camera.thread_names()) & set(late):
+                camera.lookout.look_lost("stopped")
+            camera.recorder.close()
+        self._clips.close()
+        late += self._crew.join(15.0, "clip-writer")
+        self._hand_over()
+        self._stop_sending.set(self._stop.reason)
+        self._uplink.wake()
+        late += self._crew.join(10.0, "uplink", "upload", "disk-budget")
+        if late:
+            log.warning("threads did not end in time", threads=late)
+        else:
+            self._outbox.close()
+
+    def _hand_over(self) -> None:
+        """Give the uplink a moment while it still makes progress; without a link there is nothing to wait for."""
+        deadline = time.monotonic() + _FLUSH_S
+        while time.monotonic() < deadline and self._uplink.connected and not self._crew.stalled():
+            waiting = self._outbox.stats()
+            if not waiting.events and not waiting.snapshots and waiting.clips <= waiting.parked:
+                return
+            self._stop_sending.wait(0.05)
+
+    # --- clips ---------------------------------------------------------------------------------------------------
+
+    def _on_clip(self, clip: FinishedClip) -> None:
+        body = messages.ClipReady(
+            clip=clip.meta.clip,
+            episode=clip.meta.episode,
+            camera=clip.meta.camera,
+            sha256=clip.sha256,
+            size_bytes=clip.size_bytes,
+            first_frame_ms=clip.first_frame_wall_ms,
+            duration_ms=clip.duration_ms,
+            codec=clip.codec,
+            width=clip.width,
+            height=clip.height,
+            truncated=clip.truncated,
+            note=clip.reason or None,
+        )
+        try:
+            self._outbox.put_clip(body, clip.path)
+        except OutboxFull as error:
+            log.error("clip stays on the disk until the next start", clip=clip.meta.clip, what=str(error))
+
+    def _on_lost_clip(self, meta: ClipMeta, why: str) -> None:
+        self._tell_lost(
+            messages.DataLost(what="clip", reason=why, camera=meta.camera, episode=meta.episode, clip=meta.clip)
+        )
+
+    def _tell_lost(self, loss: messages.DataLost) -> None:
+        try:
+            self._outbox.put_event(loss)
+        except OutboxFull as error:
+            log.error("loss cannot be told yet", what=str(error), reason=loss.reason)
+
+    def _bring_back_clips(self) -> None:
+        found = salvage(self._clip_folder)
+        for clip in found.clips:
+            self._on_clip(clip)
+        for path, why in found.broken:
+            self._tell_lost(messages.DataLost(what="clip", reason=f"{path.name}: {why}"))
+
+    def _keep_budget(self, pulse: Pulse) -> None:
+        while not self._stop_sending.wait(_BUDGET_EVERY_S):
+            pulse.beat()
+            self._budget.enforce()
+
+    # --- what the uplink says ------------------------------------------------------------------------------------
+
+    def _birth(self) -> messages.Birth:
+        return messages.Birth(
+            agent_version=version("vonggac"),
+            cameras=tuple(camera.info() for camera in self._cameras.values()),
+            config_hash=config_hash(self._config),
+        )
+
+    def _heartbeat(self) -> messages.Heartbeat:
+        mono_ms = self._clock.mono_ms()
+        return messages.Heartbeat(
+            interval_s=self._config.heartbeat,
+            cameras=tuple(camera.health(mono_ms) for camera in self._cameras.values()),
+            host=self._host.sample(),
+            outbox=self._outbox.stats(),
+        )
+
+    def _command_snapshot(self, command: messages.Command) -> Mapping[str, str]:
+        camera: CameraParts | None = self._cameras.get(command.camera or "")
+        if camera is None:
+            raise CommandRefused(f"no camera {command.camera!r}; there are: {', '.join(self._cameras)}")
+        if camera.state() != "streaming":
+            raise CommandRefused(f"camera {command.camera} gives no picture now ({camera.state()})")
+        request = new_id(self._clock)
+        camera.lookout.want_snapshot(request)
+        return {"request": request}
+
+    def _command_restart(self, _command: messages.Command) -> Mapping[str, str]:
+        self._stop.set("restart by command")  # systemd starts it again
+        return {}
+
+
+def _broker(config: EdgeConfig, secret: str) -> Broker:
+    section = config.broker
+    tls = None if section.tls is None else Tls(section.tls.ca_file, section.tls.cert_file, section.tls.key_file)
+    return Broker(section.host, section.port, config.box, secret, section.protocol, tls)
+
+
+def run_agent(config: EdgeConfig) -> int:
+    """The daemon: returns the exit code. Raises ConfigInvalid before anything runs."""
+    configure_logs(config.log_level)
+    stop, notifier = Stop(), Notifier()
+    stop_on_signals(stop)
+    try:
+        agent = Agent(config, SystemClock(), stop)
+    except (OutboxInUse, RuntimeError, OSError) as error:
+        log.error("agent cannot start", what=str(error))
+        return 1
+    agent.start()
+    notifier.ready(f"{len(config.cameras)} cameras")
+    watch(stop, agent.crew, notifier)
+    agent.end()
+    return stop.exit_code
+
+
+def check_agent(config: EdgeConfig) -> Iterator[Finding]:
+    """Everything that `edge-agent check` tries, in the order in which an installer would mend it."""
+    clock = SystemClock()
+    yield check_disk(config)
+    yield check_clock(clock)
+    secret = read_secret(config.broker.password_file)
+    link = MqttLink(_broker(config, secret), will=lambda: last_will(config.box, clock))
+    yield check_broker(link, f"{config.broker.host}:{config.broker.port}")
+    yield check_collector(config)
+    yield from check_cameras(config, clock)

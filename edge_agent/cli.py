@@ -1,0 +1,204 @@
+"""The command `edge-agent`. `--help` is the reference; errors say what, where and what to do; `--json` for scripts.
+
+Exit codes: 0 well, 1 something failed, 78 the configuration is wrong.
+"""
+
+import json
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from edge_agent.config import EdgeConfig, load_edge_config
+from edge_agent.vision.settings import MotionSettings
+from vonggac.daemon.config import ConfigInvalid
+from vonggac.daemon.program import EXIT_CONFIG
+
+DEFAULT_CONFIG = Path("/etc/vonggac/edge.yaml")
+
+
+def _config_option(*, required_file: bool = True) -> Any:
+    return click.option(
+        "--config",
+        "config_path",
+        type=click.Path(path_type=Path, dir_okay=False),
+        default=DEFAULT_CONFIG if required_file else None,
+        show_default=required_file,
+        help="The agent's configuration file.",
+    )
+
+
+def _load(path: Path) -> EdgeConfig:
+    try:
+        return load_edge_config(path)
+    except ConfigInvalid as error:
+        _refuse_config(error)
+
+
+def _refuse_config(error: ConfigInvalid) -> "Any":
+    for line in error.lines:
+        click.echo(line, err=True)
+    raise SystemExit(EXIT_CONFIG)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("vonggac"), prog_name="edge-agent")
+def main() -> None:
+    """The agent on the box beside the camera: sees motion, keeps clips, hands them to the collector."""
+
+
+@main.command()
+@_config_option()
+def run(config_path: Path) -> None:
+    """Run the agent until it is told to stop."""
+    config = _load(config_path)
+    from edge_agent.agent import run_agent  # noqa: PLC0415 - OpenCV and PyAV take a second to load
+
+    try:
+        code = run_agent(config)
+    except ConfigInvalid as error:
+        _refuse_config(error)
+    raise SystemExit(code)
+
+
+@main.command()
+@_config_option()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def check(config_path: Path, as_json: bool) -> None:
+    """Try configuration, disk, clock, broker, collector and cameras: a line each. Exit 0, 1 or 78."""
+    config = _load(config_path)
+    from edge_agent.agent import check_agent  # noqa: PLC0415
+
+    well = True
+    if not as_json:
+        click.echo(f"ok    configuration: {config_path}")
+    for finding in check_agent(config):
+        well = well and finding.ok
+        if as_json:
+            click.echo(json.dumps({"part": finding.part, "ok": finding.ok, "text": finding.text}, ensure_ascii=False))
+        else:
+            click.echo(f"{'ok   ' if finding.ok else 'WRONG'} {finding.part}: {finding.text}")
+    raise SystemExit(0 if well else 1)
+
+
+@main.command()
+@click.argument("source")
+@_config_option(required_file=False)
+@click.option("--camera", help="Take zones and sensitivity of this camera in the configuration.")
+@click.option("--json", "as_json", is_flag=True, help="A line for each episode, and a summary.")
+@click.option("--overlay", type=click.Path(path_type=Path), help="Write an MP4 with what was seen drawn into it.")
+@click.option("--masks", type=click.Path(path_type=Path, file_okay=False), help="Write a PNG for each frame here.")
+def detect(
+    source: str, config_path: Path | None, camera: str | None, as_json: bool, overlay: Path | None, masks: Path | None
+) -> None:
+    """Look at a recording with the agent's own detector, as fast as it goes: for tuning."""
+    if (config_path is None) != (camera is None):
+        raise click.UsageError("--config and --camera go together")
+    settings = MotionSettings() if config_path is None else _settings_of(_load(config_path), str(camera))
+    from edge_agent.camera.source import SourceAddress  # noqa: PLC0415
+    from edge_agent.camera.unavailable import CameraUnavailable  # noqa: PLC0415
+    from edge_agent.detect import detect as look_through  # noqa: PLC0415
+    from edge_agent.recording.overlay import OverlayWriter  # noqa: PLC0415
+    from edge_agent.vision.episodes import EpisodeEnded  # noqa: PLC0415
+
+    table = Table("start", "end", "score", "zones", "box")
+
+    def tell(episode: EpisodeEnded) -> None:
+        if as_json:
+            click.echo(json.dumps(_episode_line(episode), ensure_ascii=False))
+        else:
+            line = _episode_line(episode)
+            box = " ".join(f"{share:.2f}" for share in line["box"])
+            zones = ", ".join(line["zones"]) or "-"
+            table.add_row(f"{line['start_s']:.1f} s", f"{line['end_s']:.1f} s", f"{line['score']:.2f}", zones, box)
+
+    writer = OverlayWriter(overlay, [(z.name, z.polygon) for z in settings.zones], settings.masks) if overlay else None
+    try:
+        if masks is not None:
+            masks.mkdir(parents=True, exist_ok=True)
+        summary = look_through(SourceAddress.parse(source), settings, tell, writer, masks)
+    except (ValueError, CameraUnavailable, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    finally:
+        if writer is not None:
+            writer.close()
+    if as_json:
+        figures = {
+            "duration_s": round(summary.duration_s, 3),
+            "frames": summary.frames,
+            "decoded": summary.decoded,
+            "cpu_s": round(summary.cpu_s, 3),
+            "episodes": summary.episodes,
+        }
+        click.echo(json.dumps({"summary": figures}))
+        return
+    if summary.episodes:
+        Console().print(table)
+    click.echo(
+        f"{summary.episodes} episodes in {summary.duration_s:.1f} s of video; "
+        f"{summary.decoded} frames looked at in {summary.cpu_s:.1f} s of CPU"
+    )
+
+
+def _settings_of(config: EdgeConfig, name: str) -> MotionSettings:
+    for camera in config.cameras:
+        if camera.name == name:
+            return camera.motion.settings()
+    known = ", ".join(camera.name for camera in config.cameras)
+    raise click.UsageError(f"no camera {name!r} in the configuration; there are: {known}")
+
+
+def _episode_line(episode: Any) -> dict[str, Any]:
+    return {
+        "start_s": round(episode.start_ms / 1000, 3),
+        "end_s": round(episode.end_ms / 1000, 3),
+        "box": [round(share, 4) for share in episode.box],
+        "zones": list(episode.zones),
+        "score": round(episode.score, 3),
+        "kind": episode.kind,
+    }
+
+
+@main.command()
+@_config_option()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def outbox(config_path: Path, as_json: bool) -> None:
+    """What waits on this box for the collector's receipt."""
+    config = _load(config_path)
+    from edge_agent.outbox.inspect import read_stats  # noqa: PLC0415
+
+    try:
+        stats = read_stats(config.data)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+    if as_json:
+        click.echo(json.dumps(vars(stats)))
+        return
+    table = Table("waiting", "count", title=f"outbox {stats.outbox}, newest number {stats.last_seq}")
+    for name in ("events", "snapshots", "clips", "clip_bytes", "parked"):
+        table.add_row(name.replace("_", " "), str(getattr(stats, name)))
+    Console().print(table)
+
+
+@main.command()
+@_config_option()
+@click.option("--deep", is_flag=True, help="Read every clip and compare its hash.")
+@click.option("--repair", is_flag=True, help="Mend what is provably safe. The agent must not run.")
+def fsck(config_path: Path, deep: bool, repair: bool) -> None:
+    """Check that everything on this box is as promised. Exit 1 when something is not."""
+    config = _load(config_path)
+    from edge_agent.outbox.fsck import check_outbox  # noqa: PLC0415
+
+    findings = check_outbox(config.data, deep=deep, repair=repair)
+    for finding in findings:
+        click.echo(str(finding))
+    click.echo(f"{len(findings)} findings in {config.data}", err=True)
+    raise SystemExit(1 if any(not finding.repaired for finding in findings) else 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
