@@ -62,6 +62,7 @@ class Background:
         self.spread: Image = np.full(shape, 2.0, np.float32)
         self.still_s: Image = np.zeros(shape, np.float32)
         self._difference: Image = np.zeros(shape, np.float32)
+        self._expected: Image = np.zeros(shape, np.float32)
         self._limit: Image = np.zeros(shape, np.float32)
         self.noise = 2.0
         self.learned_s = -1.0
@@ -138,7 +139,8 @@ class Background:
 
     def differing(self) -> tuple[Image, Image]:
         """(clearly, perhaps): uint8 masks, 255 where this frame differs from every layer of the scene."""
-        cv2.absdiff(self.now, self.mean, dst=self._difference)
+        np.clip(self.mean, 0.0, 255.0, out=self._expected)
+        cv2.absdiff(self.now, self._expected, dst=self._difference)
         cv2.addWeighted(self.spread, SPREADS, self.spread, 0.0, LEAST_STEP, dst=self._limit)
         cv2.multiply(self._limit, self._factor, dst=self._limit)
         perhaps = cv2.compare(self._difference, self._limit, cv2.CMP_GT)
@@ -159,7 +161,7 @@ class Background:
 
         `edge` is the texture now minus the texture of the background (float32): above 0 where a contour stands now.
         """
-        now, was = self.now[y0:y1, x0:x1], self.mean[y0:y1, x0:x1]
+        now, was = self.now[y0:y1, x0:x1], self._expected[y0:y1, x0:x1]
         window = (5, 5)
         mean_now, mean_was = cv2.blur(now, window), cv2.blur(was, window)
         var_now = cv2.subtract(cv2.sqrBoxFilter(now, cv2.CV_32F, window), cv2.multiply(mean_now, mean_now))

@@ -105,7 +105,8 @@ class MotionDetector:
     def _blobs(self, view: _View, clearly: Image, perhaps: Image, active: Image) -> tuple[Image, list[Blob]]:
         """Cleans what differs and cuts it into patches; leaves the cleaned mask in `view.foreground`."""
         mask = cv2.medianBlur(perhaps, 5)
-        view.foreground = mask
+        before, view.foreground = view.foreground, mask
+        lasting_share = min(0.7, 0.2 + 2.0 * cv2.countNonZero(mask) / mask.size)
         joined = cv2.dilate(mask, np.ones((5, 3), np.uint8))
         _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8, ltype=cv2.CV_32S)
         blobs: list[Blob] = []
@@ -142,6 +143,7 @@ class MotionDetector:
                     y + moments["m01"] / area,
                     cv2.countNonZero(cv2.bitwise_and(part, active[y : y + h, x : x + w])),
                     contour,
+                    cv2.countNonZero(cv2.bitwise_and(part, before[y : y + h, x : x + w])) >= lasting_share * area,
                     n_changed / area,
                 )
             )

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 MAX_TRACKS = 48
 FORGET_S = 0.6
 """A track not seen so long is gone: long enough for 5 fps with a frame lost."""
+LEAST_HITS = 3
+"""Frames in which a thing must be seen; more where much appears and vanishes, since chance then makes paths."""
 STIRRING_S = 3.0
 """A confirmed thing counts as moving so long after it last stirred."""
 
@@ -31,6 +33,8 @@ class Blob:
     """How many of its pixels change right now."""
     contour: float
     """Texture along it now against the background's, -1 … 1: below 0 something is gone rather than there."""
+    lasting: bool
+    """Whether a fair part of its pixels differed in the frame before too: bodies do, streaks of rain do not."""
     structure: float
     """Share of its pixels whose texture is another than the background's."""
 
@@ -49,6 +53,8 @@ class Track:
     first_y: float
     first_box: tuple[int, int, int, int]
     hits: int = 1
+    overlaps: int = 0
+    path: float = 0.0
     confirmed: bool = False
     reach: float = 0.0
     ghost_s: float = 0.0
@@ -85,6 +91,7 @@ class Things:
         self._width = width
         self._height = height
         self.tracks: list[Track] = []
+        self._least_hits = LEAST_HITS
 
     def clear(self) -> None:
         """Forget all of them: the scene is another."""
@@ -103,6 +110,8 @@ class Things:
         )
         used_tracks: set[int] = set()
         used_blobs: set[int] = set()
+        crowd = sum(not track.confirmed and now_s - track.birth_s < 1.0 for track in self.tracks)
+        self._least_hits = LEAST_HITS + min(6, crowd // 5)
         for _, t, b in pairs:
             if t in used_tracks or b in used_blobs:
                 continue
@@ -129,6 +138,8 @@ class Things:
         )
         track.x += 0.7 * move_x
         track.y += 0.7 * move_y
+        track.path += 0.7 * math.hypot(move_x, move_y)
+        track.overlaps += blob.lasting
         track.blob, track.seen_s = blob, now_s
         track.hits += 1
         track.reach = max(track.reach, track.travelled())
@@ -139,7 +150,10 @@ class Things:
 
     def _shown(self, track: Track, now_s: float) -> bool:
         """Whether it has moved as things do: away from where it appeared, by a good part of its own size."""
-        if track.hits < 3:
+        loose = track.overlaps < 0.6 * (track.hits - 1)
+        if track.hits < self._least_hits + (3 if loose else 0):
+            return False
+        if track.travelled() < (0.75 if loose else 0.35) * track.path:
             return False
         blob = track.blob
         width, height = blob.x1 - blob.x0, blob.y1 - blob.y0

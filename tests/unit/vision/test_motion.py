@@ -1,0 +1,237 @@
+"""The detector on synthetic scenes: what it must find and what must leave it quiet."""
+
+import numpy as np
+import pytest
+from tests.unit.vision.scenes import Scene, first_moving, look_at_empty, times_ms
+
+from edge_agent.vision.motion import MotionDetector
+from edge_agent.vision.settings import MotionSettings, Zone
+
+
+def walk(
+    detector: MotionDetector,
+    scene: Scene,
+    seconds: float = 3.0,
+    fps: float = 10.0,
+    start_s: float = 3.0,
+    size: tuple[int, int] = (12, 30),
+    speed: float = 40.0,
+    y: float = 90.0,
+    level: float = 30.0,
+):
+    """Someone walks in from the left; returns the observations."""
+    observations = []
+    for t_ms in times_ms(seconds, fps, start_s):
+        picture = scene.empty()
+        scene.paint(picture, (t_ms / 1000 - start_s) * speed - size[0] / 2, y, *size, level)
+        observations.append(detector.look(scene.shoot(picture), t_ms))
+    return observations
+
+
+@pytest.mark.parametrize("fps", [5.0, 10.0, 25.0])
+def test_a_walker_is_found_soon_at_any_frame_rate(fps: float) -> None:
+    scene, detector = Scene(), MotionDetector(MotionSettings())
+    look_at_empty(detector, scene, fps=fps)
+    seen = first_moving(walk(detector, scene, fps=fps))
+    assert seen.t_ms - 3000 <= 300 + 2 * 1000 / fps
+    assert seen.since_ms is not None
+    assert seen.since_ms - 3000 <= 200 + 1000 / fps
+    x0, y0, x1, y1 = seen.regions[0].box
+    assert x0 < 0.05
+    assert x1 < 0.25
+    assert 0.4 < y0 < y1 < 0.75
+
+
+@pytest.mark.parametrize(("size", "speed"), [((5, 12), 10.0), ((60, 150), 120.0)])
+def test_small_distant_and_large_near_things_are_found(size: tuple[int, int], speed: float) -> None:
+    scene, detector = Scene(), MotionDetector(MotionSettings())
+    look_at_empty(detector, scene)
+    observations = walk(detector, scene, seconds=4.0, size=size, speed=speed, y=25.0)
+    assert sum(observation.moving for observation in observations) >= 0.25 * len(observations)
+
+
+def test_the_box_and_the_mask_follow_the_walker() -> None:
+    scene, detector = Scene(), MotionDetector(MotionSettings())
+    look_at_empty(detector, scene)
+    walk(detector, scene)
+    mask = detector.mask()
+    assert mask.shape == (180, 320)
+    assert set(np.unique(mask)) <= {0, 255}
+    rows, columns = np.nonzero(mask)
+    assert 105 < columns.mean() < 125
+    assert 85 < rows.mean() < 125
+
+
+@pytest.mark.parametrize("noise", [0.0, 1.0, 4.0, 9.0])
+def test_sensor_noise_alone_moves_nothing(noise: float) -> None:
+    scene, detector = Scene(noise=noise), MotionDetector(MotionSettings())
+    assert not any(detector.look(scene.shoot(), t_ms).moving for t_ms in times_ms(12, 10))
+
+
+def test_it_is_ready_within_two_seconds() -> None:
+    scene, detector = Scene(), MotionDetector(MotionSettings())
+    readiness = [detector.look(scene.shoot(), t_ms).ready for t_ms in times_ms(2.0, 5)]
+    assert not readiness[0]
+    assert readiness[-1]
+
+
+@pytest.mark.parametrize("gain", [0.4, 0.7, 1.3, 1.8])
+def test_a_jump_of_the_light_moves_nothing_and_a_walker_is_seen_two_seconds_later(gain: float) -> None:
+    scene, detector = Scene(), MotionDetector(MotionSettings())
+    look_at_empty(detector, scene, seconds=4.0)
+    assert not any(detector.look(scene.shoot(gain=gain), t_ms).moving for t_ms in times_ms(2.0, 10, 4.0))
+    observations = []
+    for t_ms in times_ms(3.0, 10, 6.0):
+        picture = scene.empty()
+        scene.paint(picture, (t_ms / 1000 - 6.0) * 40, 90, 12, 30, 20.0)
+        observations.append(detector.look(scene.shoot(picture, gain), t_ms))
+    assert first_moving(observations).t_ms <= 6700
+
+
+def test_a_switched_infrared_filter_is_a_global_change_and_no_motion() -> None:
+    day, night = Scene(seed=1), Scene(seed=2)
+    detector = MotionDetector(MotionSettings())
+    look_at_empty(detector, day)
+    observations = [detector.look(night.shoot(), t_ms) for t_ms in times_ms(4.0, 10, 3.0)]
+    assert observations[0].global_change
+    assert not any(observation.moving for observation in observations)
+    assert all(observation.ready for observation in observations[20:])
+
+
+def test_a_slow_cloud_moves_nothing() -> None:
+    scene, detector = Scene(), MotionDetector(MotionSettings())
+    look_at_empty(detector, scene)
+    for t_ms in times_ms(15, 10, 3.0):
+        shadow = 1.0 - 0.4 / (1 + np.exp(-(np.arange(320) - (t_ms / 1000 - 3) * 40 + 100) / -25.0))
+        picture = scene.empty() * shadow.astype(np.float32)
+        assert not detector.look(scene.shoot(picture), t_ms).moving
+
+
+def test_flicker_of_lamps_moves_nothing() -> None:
+    scene, detector = Scene(), MotionDetector(MotionSettings())
+    for t_ms in times_ms(12, 10):
+        gain = 1.0 + 0.15 * np.sin(2 * np.pi * 2.3 * t_ms / 1000)
+        assert not detector.look(scene.shoot(gain=gain), t_ms).moving
+
+
+def test_a_swaying_patch_moves_nothing() -> None:
+    scene, detector = Scene(), MotionDetector(MotionSettings())
+    for t_ms in times_ms(25, 10):
+        picture = scene.empty()
+        scene.paint(picture, 200 + 3 * np.sin(2 * np.pi * 0.7 * t_ms / 1000), 20, 50, 60, 60.0)
+        assert not detector.look(scene.shoot(picture), t_ms).moving, t_ms
+
+
+def test_a_burnt_in_clock_moves_nothing() -> None:
+    scene, detector = Scene(), MotionDetector(MotionSettings())
+    digits = np.random.default_rng(5).choice([20.0, 235.0], (10, 12, 8))
+    for t_ms in times_ms(25, 10):
+        picture = scene.empty()
+        for place, unit_s in enumerate((60, 10, 1)):
+            digit = digits[int(t_ms / 1000 / unit_s) % 10]
+            picture[5:17, 10 + 10 * place : 18 + 10 * place] = digit
+        assert not detector.look(scene.shoot(picture), t_ms).moving, t_ms
+
+
+def test_rain_moves_nothing() -> None:
+    scene, detector = Scene(), MotionDetector(MotionSettings())
+    random = np.random.default_rng(6)
+    for t_ms in times_ms(15, 15):
+        picture = scene.empty()
+        for _ in range(80):
+            x, y, length = random.integers(0, 319), random.integers(0, 160), random.integers(8, 20)
+            picture[y : y + length, x : x + 1] += 50
+        assert not detector.look(scene.shoot(picture), t_ms).moving, t_ms
+
+
+def test_who_stops_and_stirs_stays_seen_and_leaves_no_ghost() -> None:
+    scene, detector = Scene(), MotionDetector(MotionSettings())
+    look_at_empty(detector, scene)
+    stood, after = [], []
+    for t_ms in times_ms(30, 10, 3.0):
+        second = t_ms / 1000 - 3
+        x = min(150.0, second * 60) if second < 22 else 150 + (second - 22) * 60
+        picture = scene.empty()
+        sway = np.sin(second * 1.7) * 1.5 if 2.5 < second < 22 else 0.0
+        scene.paint(picture, x, 60, 22, 35, 30.0)
+        scene.paint(picture, x + sway, 95, 22, 35, 200.0)
+        observation = detector.look(scene.shoot(picture), t_ms)
+        if second < 24:
+            stood.append(observation.moving)
+        elif second > 26:
+            after.append(observation.moving)
+    assert sum(stood) >= 0.9 * len(stood)
+    assert not any(after)
+
+
+def test_what_was_there_from_the_start_and_leaves_makes_no_lasting_ghost() -> None:
+    scene, detector = Scene(), MotionDetector(MotionSettings())
+    late = []
+    for t_ms in times_ms(16, 10):
+        second = t_ms / 1000
+        picture = scene.empty()
+        scene.paint(picture, 150 + max(0.0, second - 5) * 60, 60, 22, 60, 30.0)
+        observation = detector.look(scene.shoot(picture), t_ms)
+        if second > 11:
+            late.append(observation.moving)
+    assert not any(late)
+
+
+def test_nothing_is_seen_inside_a_mask() -> None:
+    left_half = ((0.0, 0.0), (0.6, 0.0), (0.6, 1.0), (0.0, 1.0))
+    scene, detector = Scene(), MotionDetector(MotionSettings(masks=(left_half,)))
+    look_at_empty(detector, scene)
+    observations = walk(detector, scene, seconds=6.0)
+    for observation in observations:
+        assert not observation.moving or observation.t_ms > 3000 + 180 / 40 * 1000
+    assert any(observation.moving for observation in observations)
+    assert not detector.mask()[:, :185].any()
+
+
+def test_regions_name_their_zones_and_what_is_in_none_does_not_count() -> None:
+    gate = Zone("gate", ((0.0, 0.4), (0.2, 0.4), (0.2, 1.0), (0.0, 1.0)))
+    yard = Zone("yard", ((0.5, 0.4), (1.0, 0.4), (1.0, 1.0), (0.5, 1.0)))
+    scene, detector = Scene(), MotionDetector(MotionSettings(zones=(gate, yard)))
+    look_at_empty(detector, scene)
+    places = {}
+    for observation in walk(detector, scene, seconds=7.0):
+        x = (observation.t_ms / 1000 - 3) * 40
+        places[round(x)] = {zone for region in observation.regions for zone in region.zones}
+        assert observation.moving == bool(observation.regions)
+    assert places[40] == {"gate"}
+    assert places[120] == set()
+    assert places[220] == {"yard"}
+
+
+def test_another_picture_size_is_learned_anew() -> None:
+    small, large = Scene(320, 180), Scene(640, 352)
+    detector = MotionDetector(MotionSettings())
+    look_at_empty(detector, small)
+    observations = [detector.look(large.shoot(), t_ms) for t_ms in times_ms(2.0, 10, 3.0)]
+    assert not observations[0].ready
+    assert observations[-1].ready
+    assert not any(observation.moving for observation in observations)
+    assert detector.mask().shape == (352, 640)
+
+
+@pytest.mark.parametrize("shape", [(9, 11), (241, 323), (576, 480), (64, 1500)])
+def test_odd_sizes_are_looked_at(shape: tuple[int, int]) -> None:
+    detector = MotionDetector(MotionSettings())
+    random = np.random.default_rng(3)
+    for t_ms in times_ms(2.0, 10):
+        assert not detector.look(random.integers(90, 100, shape, np.uint8), t_ms).moving
+    assert detector.mask().shape == shape
+
+
+@pytest.mark.parametrize(
+    "picture", [np.zeros((20, 20, 3), np.uint8), np.zeros((20, 20), np.float32), np.zeros((4, 20), np.uint8)]
+)
+def test_what_is_no_luma_picture_is_refused(picture: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="luma must be a 2-D uint8 picture of at least 8x8"):
+        MotionDetector(MotionSettings()).look(picture, 0.0)
+
+
+def test_times_that_stand_still_or_step_back_do_no_harm() -> None:
+    scene, detector = Scene(), MotionDetector(MotionSettings())
+    for t_ms in (0.0, 0.0, 100.0, 50.0, 200.0, 200.0, 90_000.0, 100.0, 200.0):
+        assert not detector.look(scene.shoot(), t_ms).moving
