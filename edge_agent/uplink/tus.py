@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from tusclient.client import TusClient
-from tusclient.uploader import Uploader
+from tusclient.uploader.uploader import Uploader
 
 from edge_agent.outbox.items import WaitingClip
 from edge_agent.uplink.errors import ItemRefused, UplinkRefused, UplinkUnavailable, UploadExpired
@@ -50,7 +50,7 @@ def open_session(server: UploadServer) -> requests.Session:
     return session
 
 
-class TusUpload(Uploader):  # type: ignore[misc]
+class TusUpload(Uploader):
     """The upload of one clip. `offset` is what the server has; `path` names the upload on the server, once begun.
 
     `pace(size_bytes)` is called before each piece is sent, waits as the shape asks, and may raise to break off.
@@ -66,12 +66,14 @@ class TusUpload(Uploader):  # type: ignore[misc]
         self._server = server
         self._session = session
         self._pace = pace
-        self._size_bytes = self.get_file_size()
+        self._file = clip.path
+        self._size_bytes = clip.path.stat().st_size
+        self._at = server.url
 
     @property
     def path(self) -> str:
         """What to keep in the outbox: the upload's URL without the server, so that a moved server resumes too."""
-        parts = urlsplit(self.url)
+        parts = urlsplit(self._at)
         return parts.path + (f"?{parts.query}" if parts.query else "")
 
     def is_complete(self) -> bool:
@@ -80,34 +82,34 @@ class TusUpload(Uploader):  # type: ignore[misc]
 
     def begin(self) -> None:
         """Create the upload; a server that has the clip already answers with its whole length as offset."""
-        response = self._ask("POST", self._server.url, self.get_url_creation_headers())
+        response = self._ask("POST", self._server.url, self._creation_headers())
         judge(response, begun=False)
         location = response.headers.get("location")
         if not location:
             raise UplinkUnavailable("the collector's answer to a new upload names no location")
-        self.set_url(self._on_server(location))
+        self._at = self._on_server(location)
         self.offset = self._offset_of(response, missing=0)
 
     def resume(self, path: str) -> None:
         """Ask how far a begun upload came."""
-        self.set_url(self._on_server(path))
-        response = self._ask("HEAD", self.url, self.get_headers())
+        self._at = self._on_server(path)
+        response = self._ask("HEAD", self._at, self._headers())
         judge(response, begun=True)
         self.offset = self._offset_of(response, missing=None)
 
     def send_chunk(self, chunk_bytes: int) -> float:
         """Send the next bytes; returns the seconds that took. The server's offset counts, not ours."""
-        with open(self.file_path, "rb") as file:
+        with self._file.open("rb") as file:
             file.seek(self.offset)
             chunk = file.read(chunk_bytes)
         headers = {
-            **self.get_headers(),
+            **self._headers(),
             "Upload-Offset": str(self.offset),
             "Content-Type": "application/offset+octet-stream",
             "Content-Length": str(len(chunk)),
         }
         began = time.monotonic()
-        response = self._ask("PATCH", self.url, headers, _PacedBody(chunk, self._pace))
+        response = self._ask("PATCH", self._at, headers, _PacedBody(chunk, self._pace))
         judge(response, begun=True)
         before = self.offset
         self.offset = self._offset_of(response, missing=None)
@@ -123,7 +125,7 @@ class TusUpload(Uploader):  # type: ignore[misc]
                 method,
                 url,
                 headers=headers,
-                data=body,  # type: ignore[arg-type]
+                data=body,
                 timeout=(CONNECT_S, READ_S),
                 allow_redirects=False,
             )

@@ -158,7 +158,7 @@ class Uploader:
         self._await_receipt(clip)
 
     def _resume_or_begin(self, upload: TusUpload, path: str) -> None:
-        """A whole upload without a receipt is created again: a server that has the clip says so and sends the receipt."""
+        """A whole upload without a receipt is created again: a server that has it says so, and sends the receipt."""
         upload.resume(path)
         if upload.is_complete():
             upload.begin()
