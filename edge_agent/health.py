@@ -32,7 +32,7 @@ class WrittenToday:
         self._clock = clock
         self._zone = zone
         self._counter = counter
-        self._last = counter() or 0
+        self._last = 0
         self._saved_ms = clock.mono_ms()
         self._day, self._bytes = self._load()
 
@@ -132,7 +132,7 @@ class HostHealth:
             return None
 
     def _temperature_c(self) -> float | None:
-        """The processor's sensor where one says so by name, else the hottest; sensors that read nonsense are left out."""
+        """The processor's sensor where one says so by name, else the hottest; nonsense readings are left out."""
         named: dict[str, float] = {}
         for zone in sorted((self._root / "sys/class/thermal").glob("thermal_zone*")):
             self._note(named, self._read(zone / "type") or "", self._read(zone / "temp"))

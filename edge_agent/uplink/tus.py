@@ -117,6 +117,12 @@ class TusUpload(Uploader):
             raise UplinkUnavailable("the collector took no byte of a chunk")
         return time.monotonic() - began
 
+    def _headers(self) -> dict[str, str]:
+        return dict(self.get_headers())  # type: ignore[no-untyped-call]
+
+    def _creation_headers(self) -> dict[str, str]:
+        return dict(self.get_url_creation_headers())  # type: ignore[no-untyped-call]
+
     def _ask(
         self, method: str, url: str, headers: dict[str, str], body: "_PacedBody | None" = None
     ) -> requests.Response:
