@@ -21,8 +21,8 @@ from edge_agent.recording.finished import ClipMeta, FinishedClip
 from edge_agent.recording.salvage import salvage
 from edge_agent.uplink.errors import CommandRefused
 from edge_agent.uplink.mqtt import Broker, MqttLink, Tls
-from edge_agent.uplink.upload import Uploader
 from edge_agent.uplink.uplink import Uplink, last_will
+from edge_agent.uplink.upload import Uploader
 from vonggac.daemon.clock import Clock, SystemClock, new_id
 from vonggac.daemon.config import read_secret
 from vonggac.daemon.files import make_folder
