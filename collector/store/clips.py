@@ -1,0 +1,203 @@
+"""Clips: announced by an event, stored by an upload, in either order; and the uploads that are under way.
+
+`announced` → `stored` → `deleted`; `lost` when the box said that it will not come (its bytes may still come).
+A clip is `stored` only after its file is whole, compared, synced and renamed: see docs/design/durability.md.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
+
+from collector.store.boxes import ensure_camera
+from collector.store.errors import Conflict
+from collector.store.schema import clips, episodes, losses, uploads
+from vonggac.wire.messages import ClipReady, DataLost, Envelope
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clip:
+    """A clip that was announced or whose bytes came; what only clip_ready tells is None before it."""
+
+    id: str
+    box: str
+    sha256: str
+    size_bytes: int
+    state: str
+    episode: str | None
+    camera: str | None
+    first_frame_ms: int | None
+    duration_ms: int | None
+    codec: str | None
+    width: int | None
+    height: int | None
+    truncated: bool
+    note: str | None
+    path: str | None
+    stored_ms: int | None
+    held: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """An unfinished upload; its bytes are `uploads/<id>.part`, `path` is where the whole file will stand."""
+
+    id: str
+    box: str
+    clip: str
+    sha256: str
+    size_bytes: int
+    path: str
+    created_ms: int
+
+
+_CLIP = [clips.c[name] for name in Clip.__dataclass_fields__]
+_UPLOAD = [uploads.c[name] for name in Upload.__dataclass_fields__]
+
+
+def find_clip(connection: Connection, clip: str) -> Clip | None:
+    """One clip."""
+    row = connection.execute(select(*_CLIP).where(clips.c.id == clip)).one_or_none()
+    return None if row is None else Clip(**row._mapping)
+
+
+def list_clips(connection: Connection, *, since_ms: int = 0, limit: int = 100) -> list[Clip]:
+    """The newest clips, by when they begin."""
+    begin = func.coalesce(clips.c.first_frame_ms, clips.c.stored_ms)
+    query = select(*_CLIP).where(begin >= since_ms).order_by(begin.desc(), clips.c.id.desc()).limit(limit)
+    return [Clip(**row._mapping) for row in connection.execute(query)]
+
+
+def announce(connection: Connection, envelope: Envelope, body: ClipReady, received_ms: int) -> str | None:
+    """Fold a clip_ready in. Returns the path of a stored file that turns out to be another one and must go, or None.
+
+    Raises Conflict for a clip of another box.
+    """
+    row = connection.execute(select(clips).where(clips.c.id == body.clip)).one_or_none()
+    told = {
+        "announced_ms": received_ms,
+        "sha256": body.sha256,
+        "size_bytes": body.size_bytes,
+        "episode": body.episode,
+        "camera": ensure_camera(connection, envelope.box, body.camera, received_ms),
+        "first_frame_ms": body.first_frame_ms,
+        "duration_ms": body.duration_ms,
+        "codec": body.codec,
+        "width": body.width,
+        "height": body.height,
+        "truncated": body.truncated,
+        "note": body.note,
+    }
+    if row is None:
+        lost = connection.scalar(
+            select(losses.c.message_id).where(losses.c.clip == body.clip, losses.c.box == envelope.box)
+        )
+        state = "announced" if lost is None else "lost"
+        connection.execute(insert(clips).values(id=body.clip, box=envelope.box, state=state, held=False, **told))
+        return None
+    if row.box != envelope.box:
+        raise Conflict(f"clip {body.clip} belongs to another box")
+    wrong_file: str | None = None
+    if row.state == "stored" and row.sha256 != body.sha256 and not row.held:
+        wrong_file = row.path
+        told |= {"state": "announced", "path": None, "stored_ms": None}
+    connection.execute(update(clips).where(clips.c.id == body.clip).values(**told))
+    return wrong_file
+
+
+def lose(connection: Connection, envelope: Envelope, body: DataLost) -> None:
+    """The box says that the clip will not come."""
+    connection.execute(
+        update(clips)
+        .where(clips.c.id == body.clip, clips.c.box == envelope.box, clips.c.state == "announced")
+        .values(state="lost")
+    )
+
+
+# --- uploads -----------------------------------------------------------------------------------------------------
+
+
+def begin_upload(connection: Connection, upload: Upload) -> None:
+    """Note an upload, in place of an earlier one of the same clip."""
+    connection.execute(delete(uploads).where(uploads.c.box == upload.box, uploads.c.clip == upload.clip))
+    connection.execute(insert(uploads).values({name: getattr(upload, name) for name in Upload.__dataclass_fields__}))
+
+
+def find_upload(connection: Connection, upload: str) -> Upload | None:
+    """One unfinished upload."""
+    row = connection.execute(select(*_UPLOAD).where(uploads.c.id == upload)).one_or_none()
+    return None if row is None else Upload(**row._mapping)
+
+
+def upload_of_clip(connection: Connection, box: str, clip: str) -> Upload | None:
+    """The unfinished upload of a clip."""
+    row = connection.execute(select(*_UPLOAD).where(uploads.c.box == box, uploads.c.clip == clip)).one_or_none()
+    return None if row is None else Upload(**row._mapping)
+
+
+def list_uploads(connection: Connection) -> list[Upload]:
+    """All unfinished uploads, oldest first."""
+    return [Upload(**row._mapping) for row in connection.execute(select(*_UPLOAD).order_by(uploads.c.created_ms))]
+
+
+def drop_upload(connection: Connection, upload: str) -> None:
+    """The upload is over, either way."""
+    connection.execute(delete(uploads).where(uploads.c.id == upload))
+
+
+def finish_upload(connection: Connection, upload: Upload, stored_ms: int) -> None:
+    """The file stands at `upload.path`, whole and synced: the clip is stored."""
+    stored = {"state": "stored", "path": upload.path, "stored_ms": stored_ms, "sha256": upload.sha256}
+    done = connection.execute(
+        update(clips)
+        .where(clips.c.id == upload.clip, clips.c.box == upload.box)
+        .values(size_bytes=upload.size_bytes, deleted_ms=None, **stored)
+    )
+    if done.rowcount == 0:
+        connection.execute(
+            insert(clips).values(
+                id=upload.clip, box=upload.box, size_bytes=upload.size_bytes, truncated=False, held=False, **stored
+            )
+        )
+    drop_upload(connection, upload.id)
+
+
+# --- retention ---------------------------------------------------------------------------------------------------
+
+
+def stored_bytes(connection: Connection) -> int:
+    """Bytes of all clips that are here."""
+    return int(connection.scalar(select(func.coalesce(func.sum(clips.c.size_bytes), 0)).where(_stored())) or 0)
+
+
+def oldest_stored(connection: Connection, limit: int, *, before_ms: int | None = None) -> list[Clip]:
+    """Clips that may be deleted, oldest arrival first; none under legal hold."""
+    query = select(*_CLIP).where(_stored(), ~clips.c.held).order_by(clips.c.stored_ms, clips.c.id).limit(limit)
+    if before_ms is not None:
+        query = query.where(clips.c.stored_ms < before_ms)
+    return [Clip(**row._mapping) for row in connection.execute(query)]
+
+
+def mark_deleted(connection: Connection, clip: str, now_ms: int) -> bool:
+    """Say that the file goes; False when it is held or gone by now. The row is changed before the file is unlinked."""
+    done = connection.execute(
+        update(clips)
+        .where(clips.c.id == clip, _stored(), ~clips.c.held)
+        .values(state="deleted", deleted_ms=now_ms, path=None)
+    )
+    return done.rowcount == 1
+
+
+def clips_of_episode(connection: Connection, episode: str) -> list[Clip]:
+    """Clips of an episode in time's order."""
+    query = select(*_CLIP).where(clips.c.episode == episode).order_by(clips.c.first_frame_ms, clips.c.id)
+    return [Clip(**row._mapping) for row in connection.execute(query)]
+
+
+def ended_episodes_without_clip(connection: Connection) -> int:
+    """Episodes that ended and have no stored clip."""
+    has_clip = select(clips.c.id).where(and_(clips.c.episode == episodes.c.id, clips.c.state == "stored")).exists()
+    return connection.scalar(select(func.count()).where(episodes.c.end_ms.is_not(None), ~has_clip)) or 0
+
+
+def _stored() -> ColumnElement[bool]:
+    return clips.c.state == "stored"

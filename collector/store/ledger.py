@@ -1,0 +1,157 @@
+"""The ledger of sequenced events: what came, which numbers are here, which are missing; and what could not be read."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+
+from collector.store.database import insert_ignoring
+from collector.store.schema import counters, events, kept_aside, sequences
+from vonggac.wire.messages import Envelope
+
+KEPT_ASIDE_ROWS = 1000
+KEPT_ASIDE_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Hole:
+    """Numbers of an outbox that lie below a number that came, and did not come themselves."""
+
+    box: str
+    outbox: str
+    first_seq: int
+    last_seq: int
+
+
+def record_event(connection: Connection, envelope: Envelope, body: dict[str, Any], received_ms: int) -> bool:
+    """Write an event into the ledger; False when exactly this message is there already.
+
+    The caller has seen to it that `seq` and `outbox` are given. A number that was pruned from the ledger is still
+    known to `sequences`: its repetition counts as known.
+    """
+    assert envelope.seq is not None  # noqa: S101 - the codec refuses a sequenced message without
+    assert envelope.outbox is not None  # noqa: S101
+    had_number = _covers(connection, envelope.box, envelope.outbox, envelope.seq)
+    if had_number and not _in_ledger(connection, envelope):
+        return False
+    inserted = insert_ignoring(
+        connection,
+        events,
+        box=envelope.box,
+        outbox=envelope.outbox,
+        seq=envelope.seq,
+        message_id=envelope.id,
+        type=envelope.body.type,
+        boot_id=envelope.boot_id,
+        wall_ms=envelope.wall_ms,
+        mono_ms=envelope.mono_ms,
+        clock=envelope.clock,
+        received_ms=received_ms,
+        body=body,
+    )
+    if inserted and had_number:
+        count(connection, "numbers_used_twice")
+    if not had_number:
+        _add_number(connection, envelope.box, envelope.outbox, envelope.seq)
+    return inserted
+
+
+def _in_ledger(connection: Connection, envelope: Envelope) -> bool:
+    return (
+        connection.scalar(
+            select(events.c.id)
+            .where(events.c.box == envelope.box, events.c.outbox == envelope.outbox, events.c.seq == envelope.seq)
+            .limit(1)
+        )
+        is not None
+    )
+
+
+def _covers(connection: Connection, box: str, outbox: str, seq: int) -> bool:
+    here = and_(sequences.c.box == box, sequences.c.outbox == outbox)
+    return (
+        connection.scalar(
+            select(sequences.c.first_seq).where(here, sequences.c.first_seq <= seq, sequences.c.last_seq >= seq)
+        )
+        is not None
+    )
+
+
+def _add_number(connection: Connection, box: str, outbox: str, seq: int) -> None:
+    """Grow, join or begin a range, so that the ranges stay disjoint and never touch."""
+    here = and_(sequences.c.box == box, sequences.c.outbox == outbox)
+    touching = connection.execute(
+        select(sequences.c.first_seq, sequences.c.last_seq).where(
+            here, or_(sequences.c.last_seq == seq - 1, sequences.c.first_seq == seq + 1)
+        )
+    ).all()
+    first = min([seq, *(row.first_seq for row in touching)])
+    last = max([seq, *(row.last_seq for row in touching)])
+    if len(touching) == 1 and touching[0].first_seq == first:
+        connection.execute(update(sequences).where(here, sequences.c.first_seq == first).values(last_seq=last))
+        return
+    for row in touching:
+        connection.execute(delete(sequences).where(here, sequences.c.first_seq == row.first_seq))
+    connection.execute(insert(sequences).values(box=box, outbox=outbox, first_seq=first, last_seq=last))
+
+
+def ranges_of(connection: Connection, box: str) -> dict[str, list[tuple[int, int]]]:
+    """Which numbers are here, by outbox, as inclusive ranges in order."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    query = select(sequences).where(sequences.c.box == box).order_by(sequences.c.outbox, sequences.c.first_seq)
+    for row in connection.execute(query):
+        found.setdefault(row.outbox, []).append((row.first_seq, row.last_seq))
+    return found
+
+
+def holes(connection: Connection) -> list[Hole]:
+    """Every hole of every outbox."""
+    found: list[Hole] = []
+    previous: tuple[str, str] | None = None
+    expected = 1
+    query = select(sequences).order_by(sequences.c.box, sequences.c.outbox, sequences.c.first_seq)
+    for row in connection.execute(query):
+        if previous != (row.box, row.outbox):
+            previous, expected = (row.box, row.outbox), 1
+        if row.first_seq > expected:
+            found.append(Hole(row.box, row.outbox, expected, row.first_seq - 1))
+        expected = row.last_seq + 1
+    return found
+
+
+def keep_aside(connection: Connection, topic: str, payload: bytes, kind: str, reason: str, received_ms: int) -> None:
+    """Keep the beginning of what could not be taken, count it, and forget all but the newest."""
+    row = connection.execute(
+        insert(kept_aside)
+        .values(
+            received_ms=received_ms,
+            topic=_storable(topic)[:256],
+            kind=kind,
+            reason=_storable(reason)[:512],
+            size_bytes=len(payload),
+            payload=payload[:KEPT_ASIDE_BYTES],
+        )
+        .returning(kept_aside.c.id)
+    ).scalar_one()
+    connection.execute(delete(kept_aside).where(kept_aside.c.id <= row - KEPT_ASIDE_ROWS))
+    count(connection, f"kept_aside_{kind}")
+
+
+def _storable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def count(connection: Connection, name: str, by: int = 1) -> None:
+    """Add to a counter that outlives the process."""
+    if not insert_ignoring(connection, counters, name=name, value=by):
+        connection.execute(update(counters).where(counters.c.name == name).values(value=counters.c.value + by))
+
+
+def all_counters(connection: Connection) -> dict[str, int]:
+    """Every counter by name."""
+    return dict(connection.execute(select(counters.c.name, counters.c.value).order_by(counters.c.name)).tuples().all())
+
+
+def count_events(connection: Connection) -> int:
+    """How many events the ledger holds."""
+    return connection.scalar(select(func.count()).select_from(events)) or 0

@@ -1,0 +1,48 @@
+"""The tail of `changes`: what has been committed since a reader last looked. It works across processes."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, func, insert, select
+
+from collector.store.schema import changes
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something was committed: a thing of this `kind` and name is new or different."""
+
+    id: int
+    kind: str
+    ref: str
+
+
+def newest_change(connection: Connection) -> int:
+    """The id of the newest change, 0 when there was none yet."""
+    return connection.execute(select(func.max(changes.c.id))).scalar_one() or 0
+
+
+def oldest_change(connection: Connection) -> int:
+    """The id of the oldest change that is still kept, 0 when there is none."""
+    return connection.execute(select(func.min(changes.c.id))).scalar_one() or 0
+
+
+def changes_after(connection: Connection, last: int, limit: int = 200) -> list[Change]:
+    """Changes newer than `last`, oldest first."""
+    query = (
+        select(changes.c.id, changes.c.kind, changes.c.ref)
+        .where(changes.c.id > last)
+        .order_by(changes.c.id)
+        .limit(limit)
+    )
+    return [Change(*row) for row in connection.execute(query).tuples()]
+
+
+def note_change(connection: Connection, kind: str, ref: str, now_ms: int) -> None:
+    """Tell those who watch, once the transaction is committed."""
+    connection.execute(insert(changes).values(kind=kind, ref=ref, wall_ms=now_ms))
+
+
+def prune_changes(connection: Connection, before_ms: int, limit: int = 5000) -> int:
+    """Forget changes older than `before_ms`, the oldest `limit` at most; returns how many went."""
+    old = select(changes.c.id).where(changes.c.wall_ms < before_ms).order_by(changes.c.id).limit(limit)
+    return connection.execute(delete(changes).where(changes.c.id.in_(old))).rowcount

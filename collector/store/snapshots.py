@@ -1,0 +1,48 @@
+"""Snapshots: the pictures that go with episodes, each known by the SHA-256 of its bytes."""
+
+from sqlalchemy import Connection, delete, select
+
+from collector.store.database import insert_ignoring
+from collector.store.schema import snapshots
+
+
+def has_snapshot(connection: Connection, box: str, episode: str, sha256: str) -> bool:
+    """Is this picture here for this episode?"""
+    found = connection.scalar(
+        select(snapshots.c.path).where(
+            snapshots.c.sha256 == sha256, snapshots.c.box == box, snapshots.c.episode == episode
+        )
+    )
+    return found is not None
+
+
+def record_snapshot(
+    connection: Connection, box: str, episode: str, sha256: str, path: str, size_bytes: int, received_ms: int
+) -> bool:
+    """The file stands at `path`, whole and synced; False when it was known."""
+    return insert_ignoring(
+        connection,
+        snapshots,
+        sha256=sha256,
+        box=box,
+        episode=episode,
+        path=path,
+        size_bytes=size_bytes,
+        received_ms=received_ms,
+    )
+
+
+def oldest_snapshots(connection: Connection, before_ms: int, limit: int) -> list[str]:
+    """Paths of pictures that came before, oldest first."""
+    query = (
+        select(snapshots.c.path)
+        .where(snapshots.c.received_ms < before_ms)
+        .order_by(snapshots.c.received_ms, snapshots.c.path)
+        .limit(limit)
+    )
+    return list(connection.scalars(query))
+
+
+def forget_snapshot(connection: Connection, path: str) -> None:
+    """Its file goes; the row goes first."""
+    connection.execute(delete(snapshots).where(snapshots.c.path == path))
