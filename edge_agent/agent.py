@@ -21,8 +21,9 @@ from edge_agent.recording.finished import ClipMeta, FinishedClip
 from edge_agent.recording.salvage import salvage
 from edge_agent.uplink.errors import CommandRefused
 from edge_agent.uplink.mqtt import Broker, MqttLink, Tls
+from edge_agent.uplink.tus import UploadServer
 from edge_agent.uplink.uplink import Uplink, last_will
-from edge_agent.uplink.upload import Uploader
+from edge_agent.uplink.upload import STALL_S, Uploader
 from vonggac.daemon.clock import Clock, SystemClock, new_id
 from vonggac.daemon.config import read_secret
 from vonggac.daemon.files import make_folder
@@ -51,7 +52,7 @@ class Agent:
         self._crew = Crew(stop)
         zone = ZoneInfo(config.time_zone)
         self._outbox = Outbox(config.data, clock, config.box)
-        self._host = HostHealth(config.data)
+        self._host = HostHealth(config.data, clock, config.time_zone)
         self._clip_folder = config.data / "clips"
         self._clips = ClipThread(self._clip_folder, self._on_clip, self._on_lost_clip)
         self._cameras = {
@@ -70,16 +71,8 @@ class Agent:
             handlers={"snapshot": self._command_snapshot, "restart": self._command_restart},
             heartbeat_s=config.heartbeat,
         )
-        self._uploader = Uploader(
-            self._outbox,
-            config.collector.url,
-            config.box,
-            secret,
-            clock,
-            self._stop_sending,
-            ca_file=config.collector.ca_file,
-            max_kbps=config.uplink.max_kbps,
-        )
+        server = UploadServer(f"{config.collector.url}/upload/", config.box, secret, config.collector.ca_file)
+        self._uploader = Uploader(self._outbox, server, clock, self._stop_sending, config.uplink.max_kbps)
 
     @property
     def crew(self) -> Crew:
@@ -91,7 +84,7 @@ class Agent:
         make_folder(self._clip_folder)
         self._bring_back_clips()
         self._crew.start("uplink", self._uplink.run)
-        self._crew.start("upload", self._uploader.run)
+        self._crew.start("upload", self._uploader.run, stall_s=STALL_S)
         self._crew.start("clip-writer", self._clips.run)
         self._crew.start("disk-budget", self._keep_budget)
         for camera in self._cameras.values():
@@ -111,7 +104,9 @@ class Agent:
         self._hand_over()
         self._stop_sending.set(self._stop.reason)
         self._uplink.wake()
+        self._uploader.wake()
         late += self._crew.join(10.0, "uplink", "upload", "disk-budget")
+        self._host.close()
         if late:
             log.warning("threads did not end in time", threads=late)
         else:
