@@ -142,6 +142,10 @@ class Outbox:
         with self._lock:
             return self._connection.execute("SELECT 1 FROM clip WHERE file = ?", (file,)).fetchone() is not None
 
+    def files_without_row(self, clips: Path, suffix: str = ".mp4") -> list[Path]:
+        """Clip files that were renamed into place but not taken over before a crash; oldest name first."""
+        return [path for path in sorted(clips.glob(f"*{suffix}")) if not self.knows_file(path)]
+
     def raise_class(self, episode: str, clip_class: ClipClass) -> None:
         """Make the waiting clips of an episode worth at least `clip_class`."""
         with self._writing():

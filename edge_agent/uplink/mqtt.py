@@ -285,6 +285,8 @@ class MqttLink:
     ) -> None:
         if self._client is client:
             text = self._refusal or reason.getName()
+            if text == _UNSPOKEN:
+                text = "the broker does not speak MQTT 5: set broker.protocol to auto"
             self._lose(text, refused=text in _REFUSALS)
 
     def _on_publish(self, client: paho.Client, _data: Any, mid: int, reason: ReasonCode, _properties: Any) -> None:
