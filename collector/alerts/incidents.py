@@ -73,12 +73,22 @@ class Incident:
 
 
 @dataclass(frozen=True)
-class LastAlert:
-    """What a channel last heard of a camera: when it last rang, when it was last told anything (collector's clock)."""
+class Word:
+    """An alert that a channel got: how severe, and when by the collector's clock."""
 
     severity: Severity
-    rang_ms: int | None
-    told_ms: int
+    at_ms: int
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a channel last heard of a camera: the last alert that rang, and the last of any sort."""
+
+    rang: Word | None = None
+    told: Word | None = None
+
+
+NOTHING_HEARD = Heard()
 
 
 @dataclass(frozen=True)
@@ -133,20 +143,20 @@ def decide(
     channel: str,
     *,
     incident: Incident | None,
-    last: LastAlert | None,
+    heard: Heard,
     late_ms: int,
     now_ms: int,
 ) -> Decision:
     """What `channel` gets to hear of an episode that `rule` matched.
 
-    `incident` is the one it joins (None: it opens one), `last` the channel's last alert of this camera.
+    `incident` is the one it joins (None: it opens one), `heard` what the channel last heard of this camera.
     """
     rank = SEVERITY_RANK[rule.severity]
-    heard = {} if incident is None else (incident.told if late_ms else incident.rung)
-    if channel in heard and SEVERITY_RANK[heard[channel]] >= rank:
+    known = {} if incident is None else (incident.told if late_ms else incident.rung)
+    if channel in known and SEVERITY_RANK[known[channel]] >= rank:
         return Grow()
-    last_ms = None if last is None else (last.told_ms if late_ms else last.rang_ms)
-    cooling = last_ms is not None and 0 <= now_ms - last_ms < rule.cool_down_s * 1000
-    if cooling and last is not None and SEVERITY_RANK[last.severity] >= rank:
+    last = heard.told if late_ms else heard.rang
+    cooling = last is not None and 0 <= now_ms - last.at_ms < rule.cool_down_s * 1000
+    if last is not None and cooling and SEVERITY_RANK[last.severity] >= rank:
         return Silent("cool_down")
     return Silent("late", late_ms) if late_ms else Ring()

@@ -158,8 +158,9 @@ episodes = Table(
     Column("clock", Text, nullable=False),  # of the message that gave start_ms
     Column("first_received_ms", BigInteger, nullable=False),
     Column("received_ms", BigInteger, nullable=False),
-    Column("rules_ms", BigInteger),  # when the alert rules first looked at it; NULL = not yet
-    Column("rules_end_ms", BigInteger),  # when they looked at its end
+    # When the alert rules last looked. NULL = they have to look (again): whatever changes the row sets it to NULL,
+    # for a zone may come with a later message and an incident grows with its episodes.
+    Column("rules_ms", BigInteger),
     Index("ix_episodes_start_ms_id", "start_ms", "id"),
     Index("ix_episodes_camera_start_ms_id", "camera", "start_ms", "id"),
     Index(
@@ -167,12 +168,6 @@ episodes = Table(
         "first_received_ms",
         sqlite_where=text("rules_ms IS NULL"),
         postgresql_where=text("rules_ms IS NULL"),
-    ),
-    Index(
-        "ix_episodes_rules_end_due",
-        "received_ms",
-        sqlite_where=text("rules_end_ms IS NULL AND end_ms IS NOT NULL"),
-        postgresql_where=text("rules_end_ms IS NULL AND end_ms IS NOT NULL"),
     ),
 )
 
@@ -309,7 +304,11 @@ alerts = Table(  # the delivery queue: due → claimed → sent, or failed
     Column("key", Text, nullable=False, unique=True),  # what it is about and to which channel: enqueued once
     Column("kind", Text, nullable=False),  # incident | fleet
     Column("incident", Text, ForeignKey("incidents.id"), index=True),  # NULL for alerts to technicians
+    Column("episode", Text),  # the one that rang: its picture and zones
+    Column("camera", Text),  # cool-down belongs to camera and channel
     Column("channel", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("rings", Boolean, nullable=False),  # may make a sound
     Column("title", Text),  # given for alerts that are not about an incident
     Column("body", Text),
     Column("state", Text, nullable=False),  # due | claimed | sent | failed
@@ -322,6 +321,7 @@ alerts = Table(  # the delivery queue: due → claimed → sent, or failed
     Column("error", Text),
     Column("late_ms", BigInteger, nullable=False, default=0),
     Index("ix_alerts_state_next_ms", "state", "next_ms"),
+    Index("ix_alerts_camera_channel_created_ms", "camera", "channel", "created_ms"),
 )
 
 # --- state of the fleet ------------------------------------------------------------------------------------------

@@ -10,14 +10,16 @@ from hypothesis import strategies as st
 
 from collector.alerts.incidents import (
     LIFE,
+    NOTHING_HEARD,
     Action,
     Grouping,
     Grow,
+    Heard,
     Incident,
     IncidentState,
-    LastAlert,
     Ring,
     Silent,
+    Word,
     after,
     decide,
     joins,
@@ -80,34 +82,38 @@ HEARD = Incident("i", NOW, NOW, rung={"screen": "normal"}, told={"screen": "norm
 TOLD_LATE = Incident("i", NOW, NOW, told={"screen": "normal"})
 
 
+def rang(severity: Severity, at_ms: int) -> Heard:
+    return Heard(Word(severity, at_ms), Word(severity, at_ms))
+
+
 @pytest.mark.parametrize(
-    ("rule", "known", "last", "late_ms", "expected"),
+    ("rule", "known", "heard", "late_ms", "expected"),
     [
-        (RULE, None, None, 0, Ring()),
-        (RULE, None, None, 400_000, Silent("late", 400_000)),
-        (RULE, HEARD, None, 0, Grow()),
-        (RULE, HEARD, None, 400_000, Grow()),
-        (replace(RULE, severity="high"), HEARD, LastAlert("normal", NOW - 1, NOW - 1), 0, Ring()),
-        (replace(RULE, severity="low"), HEARD, None, 0, Grow()),
-        (RULE, None, LastAlert("normal", NOW - 59_999, NOW - 59_999), 0, Silent("cool_down")),
-        (RULE, None, LastAlert("normal", NOW - 60_000, NOW - 60_000), 0, Ring()),
-        (RULE, None, LastAlert("low", NOW - 10, NOW - 10), 0, Ring()),
-        (RULE, None, LastAlert("high", NOW - 10, NOW - 10), 0, Silent("cool_down")),
-        (RULE, None, LastAlert("normal", None, NOW - 10), 0, Ring()),
-        (RULE, None, LastAlert("normal", None, NOW - 10), 400_000, Silent("cool_down")),
-        (RULE, None, LastAlert("normal", NOW + 99_000, NOW + 99_000), 0, Ring()),
-        (RULE, TOLD_LATE, None, 0, Ring()),
-        (RULE, TOLD_LATE, None, 400_000, Grow()),
+        (RULE, None, NOTHING_HEARD, 0, Ring()),
+        (RULE, None, NOTHING_HEARD, 400_000, Silent("late", 400_000)),
+        (RULE, HEARD, NOTHING_HEARD, 0, Grow()),
+        (RULE, HEARD, NOTHING_HEARD, 400_000, Grow()),
+        (replace(RULE, severity="high"), HEARD, rang("normal", NOW - 1), 0, Ring()),
+        (replace(RULE, severity="low"), HEARD, NOTHING_HEARD, 0, Grow()),
+        (RULE, None, rang("normal", NOW - 59_999), 0, Silent("cool_down")),
+        (RULE, None, rang("normal", NOW - 60_000), 0, Ring()),
+        (RULE, None, rang("low", NOW - 10), 0, Ring()),
+        (RULE, None, rang("high", NOW - 10), 0, Silent("cool_down")),
+        (RULE, None, Heard(None, Word("normal", NOW - 10)), 0, Ring()),
+        (RULE, None, Heard(None, Word("normal", NOW - 10)), 400_000, Silent("cool_down")),
+        (RULE, None, rang("normal", NOW + 99_000), 0, Ring()),
+        (RULE, TOLD_LATE, NOTHING_HEARD, 0, Ring()),
+        (RULE, TOLD_LATE, NOTHING_HEARD, 400_000, Grow()),
     ],
 )
 def test_a_channel_rings_once_an_incident_and_once_a_cool_down_and_never_late(
-    rule: Rule, known: Incident | None, last: LastAlert | None, late_ms: int, expected: object
+    rule: Rule, known: Incident | None, heard: Heard, late_ms: int, expected: object
 ) -> None:
-    assert decide(rule, "screen", incident=known, last=last, late_ms=late_ms, now_ms=NOW) == expected
+    assert decide(rule, "screen", incident=known, heard=heard, late_ms=late_ms, now_ms=NOW) == expected
 
 
 def test_another_channel_has_a_cool_down_of_its_own() -> None:
-    assert decide(RULE, "zalo", incident=HEARD, last=None, late_ms=0, now_ms=NOW) == Ring()
+    assert decide(RULE, "zalo", incident=HEARD, heard=NOTHING_HEARD, late_ms=0, now_ms=NOW) == Ring()
 
 
 def test_only_the_listed_steps_of_an_incidents_life_exist() -> None:
@@ -141,7 +147,7 @@ class Desk:
         rung, told = dict(base.rung), dict(base.told)
         for channel in rule.channels:
             word = decide(
-                rule, channel, incident=known, last=self.last(camera, channel), late_ms=late_ms, now_ms=now_ms
+                rule, channel, incident=known, heard=self.heard(camera, channel), late_ms=late_ms, now_ms=now_ms
             )
             if isinstance(word, Ring):
                 rung[channel] = told[channel] = rule.severity
@@ -159,13 +165,12 @@ class Desk:
         self.incidents[camera] = [i for i in self.incidents[camera] if i.id != grown.id] + [grown]
         self.members[grown.id].append(one.id)
 
-    def last(self, camera: str, channel: str) -> LastAlert | None:
-        rings = [(at, severity) for c, ch, at, severity in self.rings if (c, ch) == (camera, channel)]
-        quiet = [(at, severity) for c, ch, at, severity in self.quiet if (c, ch) == (camera, channel)]
-        if not rings and not quiet:
-            return None
-        told_ms, severity = max(rings + quiet)
-        return LastAlert(rings[-1][1] if rings else severity, rings[-1][0] if rings else None, told_ms)
+    def heard(self, camera: str, channel: str) -> Heard:
+        def newest(words: list[tuple[str, str, int, Severity]]) -> Word | None:
+            mine = [Word(severity, at) for c, ch, at, severity in words if (c, ch) == (camera, channel)]
+            return max(mine, key=lambda word: word.at_ms, default=None)
+
+        return Heard(newest(self.rings), newest(self.rings + self.quiet))
 
 
 STREAMS = st.lists(

@@ -349,7 +349,6 @@ def upgrade() -> None:
         sa.Column("first_received_ms", sa.BigInteger(), nullable=False),
         sa.Column("received_ms", sa.BigInteger(), nullable=False),
         sa.Column("rules_ms", sa.BigInteger(), nullable=True),
-        sa.Column("rules_end_ms", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["box"], ["boxes.id"], name=op.f("fk_episodes_box")),
         sa.ForeignKeyConstraint(["camera"], ["cameras.id"], name=op.f("fk_episodes_camera")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_episodes")),
@@ -362,13 +361,6 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("rules_ms IS NULL"),
             postgresql_where=sa.text("rules_ms IS NULL"),
-        )
-        batch_op.create_index(
-            "ix_episodes_rules_end_due",
-            ["received_ms"],
-            unique=False,
-            sqlite_where=sa.text("rules_end_ms IS NULL AND end_ms IS NOT NULL"),
-            postgresql_where=sa.text("rules_end_ms IS NULL AND end_ms IS NOT NULL"),
         )
         batch_op.create_index("ix_episodes_start_ms_id", ["start_ms", "id"], unique=False)
 
@@ -401,7 +393,11 @@ def upgrade() -> None:
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("incident", sa.Text(), nullable=True),
+        sa.Column("episode", sa.Text(), nullable=True),
+        sa.Column("camera", sa.Text(), nullable=True),
         sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("severity", sa.Text(), nullable=False),
+        sa.Column("rings", sa.Boolean(), nullable=False),
         sa.Column("title", sa.Text(), nullable=True),
         sa.Column("body", sa.Text(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
@@ -418,6 +414,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_alerts_key")),
     )
     with op.batch_alter_table("alerts", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_alerts_camera_channel_created_ms", ["camera", "channel", "created_ms"], unique=False
+        )
         batch_op.create_index(batch_op.f("ix_alerts_incident"), ["incident"], unique=False)
         batch_op.create_index("ix_alerts_state_next_ms", ["state", "next_ms"], unique=False)
 
