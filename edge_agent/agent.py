@@ -59,7 +59,7 @@ class Agent:
             section.name: build_camera(config.box, section, self._outbox, self._clips, clock, stop, zone)
             for section in config.cameras
         }
-        self._budget = DiskBudget(self._outbox, config.disk.budget, config.disk.keep_free, config.disk.keep_free_share)
+        self._budget = DiskBudget(self._outbox, config.disk.limits())
         self._uplink = Uplink(
             self._outbox,
             MqttLink(_broker(config, secret), will=lambda: last_will(config.box, clock)),

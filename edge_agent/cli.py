@@ -5,9 +5,10 @@ Exit codes: 0 well, 1 something failed, 78 the configuration is wrong.
 
 import json
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 import click
 from rich.console import Console
@@ -21,7 +22,10 @@ from vonggac.daemon.program import EXIT_CONFIG
 DEFAULT_CONFIG = Path("/etc/vonggac/edge.yaml")
 
 
-def _config_option(*, required_file: bool = True) -> Any:
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _config_option(*, required_file: bool = True) -> Callable[[Command], Command]:
     return click.option(
         "--config",
         "config_path",
@@ -39,7 +43,7 @@ def _load(path: Path) -> EdgeConfig:
         _refuse_config(error)
 
 
-def _refuse_config(error: ConfigInvalid) -> "Any":
+def _refuse_config(error: ConfigInvalid) -> NoReturn:
     for line in error.lines:
         click.echo(line, err=True)
     raise SystemExit(EXIT_CONFIG)
@@ -191,13 +195,19 @@ def outbox(config_path: Path, as_json: bool) -> None:
 def fsck(config_path: Path, deep: bool, repair: bool) -> None:
     """Check that everything on this box is as promised. Exit 1 when something is not."""
     config = _load(config_path)
+    from edge_agent.outbox.errors import OutboxInUse  # noqa: PLC0415
     from edge_agent.outbox.fsck import check_outbox  # noqa: PLC0415
 
-    findings = check_outbox(config.data, deep=deep, repair=repair)
+    try:
+        findings = check_outbox(config.data, deep=deep, repair=repair)
+    except OutboxInUse as error:
+        raise click.ClickException(str(error)) from None
     for finding in findings:
-        click.echo(str(finding))
-    click.echo(f"{len(findings)} findings in {config.data}", err=True)
-    raise SystemExit(1 if any(not finding.repaired for finding in findings) else 0)
+        done = "repaired" if finding.repaired else finding.advice
+        click.echo(f"invariant {finding.invariant}: {finding.what}: {finding.where}: {done}")
+    open_findings = sum(not finding.repaired for finding in findings)
+    click.echo(f"{len(findings)} findings, {open_findings} open, in {config.data}")
+    raise SystemExit(1 if open_findings else 0)
 
 
 if __name__ == "__main__":

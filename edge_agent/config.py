@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from edge_agent.camera.source import SourceAddress
+from edge_agent.outbox.budget import DiskLimits
 from edge_agent.vision.schedule import EVERY_DAY, Schedule, Window
 from edge_agent.vision.settings import MotionSettings, Polygon, Zone
 from vonggac.daemon.config import (
@@ -192,6 +193,10 @@ class DiskSection(Section):
     budget: Size = 20 * 2**30
     keep_free: Size = 2**30
     keep_free_share: Annotated[float, Field(ge=0, lt=1)] = 0.05
+
+    def limits(self) -> DiskLimits:
+        """As the outbox's budget takes them."""
+        return DiskLimits(self.budget, self.keep_free, self.keep_free_share)
 
 
 class EdgeConfig(Section):

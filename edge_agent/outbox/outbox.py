@@ -380,17 +380,8 @@ class Outbox:
 
     def stats(self) -> OutboxHealth:
         """What waits, for the heartbeat; delivered clip files do not count."""
-        row = self._read(_STATS, ())[0]
-        return OutboxHealth(
-            outbox=self.id,
-            last_seq=row["last_seq"],
-            events=row["events"],
-            snapshots=row["snapshots"],
-            clips=row["clips"],
-            clip_bytes=row["clip_bytes"],
-            oldest_ms=row["oldest_ms"],
-            parked=row["parked"],
-        )
+        with self._lock:
+            return stats_of(self._connection)
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -477,6 +468,22 @@ _STATS = """
             + (SELECT count(*) FROM snapshot WHERE parked_reason IS NOT NULL)
             + (SELECT count(*) FROM clip WHERE state = 'parked') AS parked
 """
+
+
+def stats_of(connection: sqlite3.Connection) -> OutboxHealth:
+    """What waits in an outbox's database; needs rows by name (sqlite3.Row)."""
+    row = connection.execute(_STATS).fetchone()
+    outbox = connection.execute("SELECT id FROM outbox").fetchone()["id"]
+    return OutboxHealth(
+        outbox=outbox,
+        last_seq=row["last_seq"],
+        events=row["events"],
+        snapshots=row["snapshots"],
+        clips=row["clips"],
+        clip_bytes=row["clip_bytes"],
+        oldest_ms=row["oldest_ms"],
+        parked=row["parked"],
+    )
 
 
 def _sha256_of(snapshot: NewSnapshot) -> str:
