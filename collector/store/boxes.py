@@ -139,6 +139,16 @@ def record_offline(connection: Connection, envelope: Envelope, offline: Offline,
     )
 
 
+def says_nothing_new(connection: Connection, envelope: Envelope, body: Birth | Offline) -> bool:
+    """Is this status, retained by the broker, the one that is here already?"""
+    row = connection.execute(
+        select(boxes.c.connected, boxes.c.boot_id, boxes.c.config_hash).where(boxes.c.id == envelope.box)
+    ).one()
+    if isinstance(body, Birth):
+        return (row.connected, row.boot_id, row.config_hash) == (True, envelope.boot_id, body.config_hash)
+    return row.connected is False
+
+
 def record_heartbeat(connection: Connection, envelope: Envelope, body: dict[str, object], received_ms: int) -> bool:
     """Keep it as the latest and in the history; False when it is older than what is here."""
     newer = or_(

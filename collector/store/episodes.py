@@ -112,20 +112,25 @@ def _union(one: Rectangle, other: Rectangle) -> Rectangle:
 
 def record_camera_state(
     connection: Connection, envelope: Envelope, body: CameraState | Tamper, received_ms: int
-) -> None:
-    """One change of a camera's picture; the newest `since_ms` of each aspect is the present."""
-    is_tamper = isinstance(body, Tamper)
+) -> str:
+    """One change of a camera's picture; the newest `since_ms` of each aspect is the present. Returns the camera."""
+    camera = ensure_camera(connection, envelope.box, body.camera, received_ms)
+    if isinstance(body, Tamper):
+        aspect, bad, reason = body.kind, body.active, None
+    else:
+        aspect, bad, reason = "picture", body.state == "down", body.reason
     connection.execute(
         insert(camera_states).values(
             message_id=envelope.id,
-            camera=ensure_camera(connection, envelope.box, body.camera, received_ms),
-            aspect=body.kind if is_tamper else "picture",
-            bad=body.active if is_tamper else body.state == "down",
+            camera=camera,
+            aspect=aspect,
+            bad=bad,
             since_ms=body.since_ms,
-            reason=None if is_tamper else body.reason,
+            reason=reason,
             received_ms=received_ms,
         )
     )
+    return camera
 
 
 def record_loss(connection: Connection, envelope: Envelope, body: DataLost, received_ms: int) -> None:

@@ -23,8 +23,8 @@ class Hole:
     last_seq: int
 
 
-def record_event(connection: Connection, envelope: Envelope, body: dict[str, Any], received_ms: int) -> bool:
-    """Write an event into the ledger; False when exactly this message is there already.
+def record_event(connection: Connection, envelope: Envelope, kind: str, body: dict[str, Any], received_ms: int) -> bool:
+    """Write an event of type `kind` into the ledger; False when exactly this message is there already.
 
     The caller has seen to it that `seq` and `outbox` are given. A number that was pruned from the ledger is still
     known to `sequences`: its repetition counts as known.
@@ -41,7 +41,7 @@ def record_event(connection: Connection, envelope: Envelope, body: dict[str, Any
         outbox=envelope.outbox,
         seq=envelope.seq,
         message_id=envelope.id,
-        type=envelope.body.type,
+        type=kind,
         boot_id=envelope.boot_id,
         wall_ms=envelope.wall_ms,
         mono_ms=envelope.mono_ms,

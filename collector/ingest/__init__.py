@@ -1,0 +1,1 @@
+"""What comes in from boxes: messages over MQTT, clips over HTTP; and the embedded broker."""

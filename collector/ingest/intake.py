@@ -1,0 +1,267 @@
+"""What is done with a message of a box, from its bytes to the committed row. Knows no MQTT.
+
+Rules: several messages are one transaction; whoever delivered them may ack only after `take` has returned; the same
+message any number of times, in any order, leads to the same rows; what cannot be read is kept aside, counted and done
+with. A box that is not registered gets no receipt: its events wait with it until it is.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DataError, IntegrityError
+
+from collector.ingest import places
+from collector.store import boxes, clips, commands, episodes, ledger, live, snapshots
+from collector.store.database import Database
+from collector.store.errors import Conflict
+from vonggac.daemon.files import make_folder, write_durably
+from vonggac.daemon.logs import get_logger
+from vonggac.wire import codec
+from vonggac.wire.errors import MalformedMessage, UnknownType
+from vonggac.wire.messages import (
+    Birth,
+    CameraState,
+    ClipReady,
+    DataLost,
+    Envelope,
+    EpisodeEnded,
+    EpisodeStarted,
+    EpisodeUpdated,
+    Heartbeat,
+    Offline,
+    Reply,
+    Tamper,
+)
+from vonggac.wire.topics import UpTopic, parse_up
+
+log = get_logger(__name__)
+
+MAX_SNAPSHOT_BYTES = codec.MAX_MESSAGE_BYTES
+"""Boxes keep to 40 KB; a collector takes a little more than boxes send."""
+
+Verdict = Literal["stored", "known", "kept_aside", "refused"]
+_BODIES_OF_KIND: dict[str, tuple[type, ...]] = {
+    "status": (Birth, Offline),
+    "heartbeat": (Heartbeat,),
+    "reply": (Reply,),
+    "event": (EpisodeStarted, EpisodeUpdated, EpisodeEnded, ClipReady, CameraState, Tamper, DataLost),
+}
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A message as the broker delivered it."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    received_ms: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a message; with `outbox` and `seq`, or `snapshot_sha256`, a receipt is owed to `box`."""
+
+    verdict: Verdict
+    box: str | None = None
+    outbox: str | None = None
+    seq: int | None = None
+    snapshot_sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A message that could be read: an envelope with its raw body, or a picture."""
+
+    arrived: Arrived
+    topic: UpTopic
+    type: str = "snapshot"
+    envelope: Envelope | None = None
+    body: dict[str, Any] | None = None
+    sha256: str = ""
+    path: str | None = None
+
+
+class Intake:
+    """Takes messages into the database, and pictures into the data folder."""
+
+    def __init__(self, database: Database, data: Path) -> None:
+        self._database = database
+        self._data = data
+
+    def handle(self, topic: str, payload: bytes, retained: bool, received_ms: int) -> Outcome:
+        """Take one message. Raises StoreUnavailable: nothing was stored, nothing may be acked, try again."""
+        return self.take([Arrived(topic, payload, retained, received_ms)])[0]
+
+    def take(self, messages: Sequence[Arrived]) -> list[Outcome]:
+        """Take messages in one transaction; outcomes in the same order. Raises StoreUnavailable as `handle` does."""
+        read = [_read(message) for message in messages]
+        if any(isinstance(message, _Read) and message.path for message in read):
+            with self._database.read() as connection:
+                registered = {box.id for box in boxes.list_boxes(connection)}
+            read = [self._keep_picture(message, registered) for message in read]
+        wrong_files: list[str] = []
+        with self._database.write() as connection:
+            outcomes = [
+                self._take_one(connection, arrived, message, wrong_files)
+                for arrived, message in zip(messages, read, strict=True)
+            ]
+        for path in wrong_files:  # a crash here leaves an orphan, which fsck finds
+            (self._data / path).unlink(missing_ok=True)
+        return outcomes
+
+    def _keep_picture(self, message: "_Read | tuple[str, str]", registered: set[str]) -> "_Read | tuple[str, str]":
+        """The file comes before its row: a crash in between leaves an orphan that the next delivery adopts."""
+        if not isinstance(message, _Read) or message.path is None or message.topic.box not in registered:
+            return message
+        path = self._data / message.path
+        try:
+            if not path.exists():
+                make_folder(path.parent)
+                write_durably(path, message.arrived.payload, mode=0o640)
+        except OSError as error:
+            log.error("snapshot not stored; the box will send it again", box=message.topic.box, reason=error.strerror)
+            return ("refused", f"the disk did not take it: {error.strerror}")
+        return message
+
+    def _take_one(
+        self, connection: Connection, arrived: Arrived, message: "_Read | tuple[str, str]", wrong_files: list[str]
+    ) -> Outcome:
+        if not isinstance(message, _Read):
+            kind, reason = message
+            return self._aside(connection, arrived, kind, reason)
+        box = message.topic.box
+        if not boxes.is_registered(connection, box):
+            return self._aside(
+                connection, arrived, "unknown_box", f"box {box} is not registered. Do: collector box add {box}"
+            )
+        try:
+            with connection.begin_nested():
+                return _store(connection, message, wrong_files)
+        except Conflict as conflict:
+            return self._aside(connection, arrived, "foreign", str(conflict))
+        except (IntegrityError, DataError) as error:
+            return self._aside(connection, arrived, "malformed", f"the database refused it: {error.orig}")
+
+    def _aside(self, connection: Connection, arrived: Arrived, kind: str, reason: str) -> Outcome:
+        ledger.keep_aside(connection, arrived.topic, arrived.payload, kind, reason, arrived.received_ms)
+        log.warning("message kept aside", topic=arrived.topic[:120], kind=kind, reason=reason)
+        return Outcome("refused" if kind == "refused" else "kept_aside")
+
+
+def _read(message: Arrived) -> _Read | tuple[str, str]:
+    """Read a message, or say as what it is kept aside, and why."""
+    try:
+        topic = parse_up(message.topic)
+        if topic.episode is not None:
+            return _read_picture(message, topic, topic.episode)
+        return _read_envelope(message, topic)
+    except UnknownType as error:
+        return ("unknown_type", str(error))
+    except MalformedMessage as error:
+        return ("malformed", str(error))
+
+
+def _read_picture(message: Arrived, topic: UpTopic, episode: str) -> _Read:
+    size = len(message.payload)
+    if not message.payload.startswith(b"\xff\xd8\xff") or size > MAX_SNAPSHOT_BYTES:
+        raise MalformedMessage(f"snapshot of {size} bytes is no JPEG of at most {MAX_SNAPSHOT_BYTES}")
+    sha256 = hashlib.sha256(message.payload).hexdigest()
+    return _Read(message, topic, sha256=sha256, path=places.snapshot_path(topic.box, episode, sha256))
+
+
+def _read_envelope(message: Arrived, topic: UpTopic) -> _Read:
+    kind = None
+    try:
+        envelope = codec.decode(message.payload)
+    except UnknownType:
+        # An event of a later version keeps its place in the ledger, with its receipt: a box that was updated first
+        # must not be stuck on it. Everything but type and body is read as strictly as ever.
+        fields = json.loads(message.payload)
+        kind = str(fields["type"])[:64]
+        if topic.kind != "event" or not isinstance(fields.get("body"), dict):
+            raise
+        stand_in = {**fields, "v": 1, "type": DataLost.type, "body": {"what": "?", "reason": "?"}}
+        envelope = codec.decode(json.dumps(stand_in).encode())
+    if envelope.box != topic.box:
+        raise MalformedMessage(f"the envelope says box {envelope.box}, the topic {topic.box}")
+    if not isinstance(envelope.body, _BODIES_OF_KIND[topic.kind]):
+        raise MalformedMessage(f"type {envelope.body.type} does not belong on {topic.kind}")
+    body = json.loads(message.payload)["body"]
+    return _Read(message, topic, type=kind or envelope.body.type, envelope=envelope, body=body)
+
+
+def _store(connection: Connection, message: _Read, wrong_files: list[str]) -> Outcome:
+    if message.envelope is None or message.body is None:
+        return _store_picture(connection, message)
+    envelope, body, received_ms = message.envelope, message.envelope.body, message.arrived.received_ms
+    if body.sequenced:
+        return _store_event(connection, message, envelope, message.body, wrong_files)
+    is_new = True
+    if isinstance(body, Birth | Offline):
+        is_new = _store_status(connection, envelope, body, message.arrived)
+    elif isinstance(body, Heartbeat):
+        is_new = boxes.record_heartbeat(connection, envelope, message.body, received_ms)
+    elif isinstance(body, Reply):
+        is_new = commands.record_reply(connection, envelope, body, received_ms)
+        live.note_change(connection, "command", body.to, received_ms)
+    return Outcome("stored" if is_new else "known", envelope.box)
+
+
+def _store_picture(connection: Connection, message: _Read) -> Outcome:
+    topic, received_ms = message.topic, message.arrived.received_ms
+    assert topic.episode is not None  # noqa: S101 - for the type checker
+    assert message.path is not None  # noqa: S101
+    is_new = snapshots.record_snapshot(
+        connection, topic.box, topic.episode, message.sha256, message.path, len(message.arrived.payload), received_ms
+    )
+    if is_new:
+        live.note_change(connection, "snapshot", topic.episode, received_ms)
+    return Outcome("stored" if is_new else "known", topic.box, snapshot_sha256=message.sha256)
+
+
+def _store_status(connection: Connection, envelope: Envelope, body: Birth | Offline, arrived: Arrived) -> bool:
+    if arrived.retained and boxes.says_nothing_new(connection, envelope, body):
+        return False
+    if isinstance(body, Birth):
+        boxes.record_birth(connection, envelope, body, arrived.received_ms)
+    else:
+        boxes.record_offline(connection, envelope, body, arrived.received_ms)
+    live.note_change(connection, "box", envelope.box, arrived.received_ms)
+    return True
+
+
+def _store_event(
+    connection: Connection, message: _Read, envelope: Envelope, raw: dict[str, Any], wrong_files: list[str]
+) -> Outcome:
+    received_ms = message.arrived.received_ms
+    is_new = ledger.record_event(connection, envelope, message.type, raw, received_ms)
+    outcome = Outcome("stored" if is_new else "known", envelope.box, envelope.outbox, envelope.seq)
+    if not is_new:
+        return outcome
+    body = envelope.body
+    if message.type != body.type:
+        ledger.count(connection, "unknown_type_events")
+        log.warning("event of an unknown type is in the ledger only", box=envelope.box, type=message.type)
+    elif isinstance(body, EpisodeStarted | EpisodeUpdated | EpisodeEnded):
+        episodes.project(connection, envelope, body, received_ms)
+        live.note_change(connection, "episode", body.episode, received_ms)
+    elif isinstance(body, ClipReady):
+        wrong_file = clips.announce(connection, envelope, body, received_ms)
+        if wrong_file is not None:
+            wrong_files.append(wrong_file)
+        live.note_change(connection, "clip", body.clip, received_ms)
+    elif isinstance(body, CameraState | Tamper):
+        camera = episodes.record_camera_state(connection, envelope, body, received_ms)
+        live.note_change(connection, "camera", camera, received_ms)
+    elif isinstance(body, DataLost):
+        episodes.record_loss(connection, envelope, body, received_ms)
+        if body.clip is not None:
+            clips.lose(connection, envelope, body)
+            live.note_change(connection, "clip", body.clip, received_ms)
+    return outcome

@@ -1,0 +1,70 @@
+"""Commands to boxes: a page or a person writes one down, ingest sends it, the box answers."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select, update
+
+from collector.store.schema import commands
+from vonggac.wire.messages import Envelope, Reply
+
+
+@dataclass(frozen=True)
+class WaitingCommand:
+    """A command that has not been sent yet; `id` becomes the message's id."""
+
+    id: str
+    box: str
+    command: str
+    camera: str | None
+    expires_ms: int
+
+
+def add_command(
+    connection: Connection,
+    command_id: str,
+    box: str,
+    command: str,
+    *,
+    now_ms: int,
+    expires_ms: int,
+    camera: str | None = None,
+    who: str | None = None,
+) -> None:
+    """Write a command down; ingest sends it within half a second."""
+    connection.execute(
+        insert(commands).values(
+            id=command_id,
+            box=box,
+            command=command,
+            camera=camera,
+            who=who,
+            created_ms=now_ms,
+            expires_ms=expires_ms,
+        )
+    )
+
+
+def waiting_commands(connection: Connection, now_ms: int, limit: int = 50) -> list[WaitingCommand]:
+    """Commands to send now, oldest first; those that have expired are never sent."""
+    query = (
+        select(commands.c.id, commands.c.box, commands.c.command, commands.c.camera, commands.c.expires_ms)
+        .where(commands.c.sent_ms.is_(None), commands.c.expires_ms > now_ms)
+        .order_by(commands.c.created_ms)
+        .limit(limit)
+    )
+    return [WaitingCommand(*row) for row in connection.execute(query).tuples()]
+
+
+def mark_sent(connection: Connection, command_id: str, now_ms: int) -> None:
+    """It has been handed to the broker."""
+    connection.execute(update(commands).where(commands.c.id == command_id).values(sent_ms=now_ms))
+
+
+def record_reply(connection: Connection, envelope: Envelope, body: Reply, received_ms: int) -> bool:
+    """The box's answer; False when it answers nothing that was asked of that box, or for a second time."""
+    done = connection.execute(
+        update(commands)
+        .where(commands.c.id == body.to, commands.c.box == envelope.box, commands.c.replied_ms.is_(None))
+        .values(replied_ms=received_ms, ok=body.ok, error=body.error, detail=body.detail)
+    )
+    return done.rowcount == 1
