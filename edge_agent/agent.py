@@ -36,6 +36,7 @@ from vonggac.wire import messages
 log = get_logger(__name__)
 
 _FLUSH_S = 8.0
+_NO_PROGRESS_S = 3.0
 _BUDGET_EVERY_S = 10.0
 
 
@@ -113,12 +114,15 @@ class Agent:
             self._outbox.close()
 
     def _hand_over(self) -> None:
-        """Give the uplink a moment while it still makes progress; without a link there is nothing to wait for."""
-        deadline = time.monotonic() + _FLUSH_S
-        while time.monotonic() < deadline and self._uplink.connected and not self._crew.stalled():
+        """Give the uplink a moment while it makes progress; without a link there is nothing to wait for."""
+        ends_at = time.monotonic() + _FLUSH_S
+        moved_at, before = time.monotonic(), self._outbox.stats()
+        while self._uplink.connected and time.monotonic() < min(ends_at, moved_at + _NO_PROGRESS_S):
             waiting = self._outbox.stats()
             if not waiting.events and not waiting.snapshots and waiting.clips <= waiting.parked:
                 return
+            if waiting != before:
+                moved_at, before = time.monotonic(), waiting
             self._stop_sending.wait(0.05)
 
     # --- clips ---------------------------------------------------------------------------------------------------

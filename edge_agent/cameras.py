@@ -90,7 +90,7 @@ def build_camera(
 ) -> CameraParts:
     """Build one camera's parts. Raises ConfigInvalid when its secret file cannot be read."""
     ring = PacketRing(section.pre_roll + _RING_MARGIN_S, section.ring)
-    recorder = Recorder(box, section.name, ring, clips, clock, new_id=lambda: new_id(clock))
+    recorder = Recorder(box, section.name, ring=ring, clips=clips, clock=clock, new_id=lambda: new_id(clock))
     motion = section.motion
     plan = LookoutPlan(
         camera=section.name,
