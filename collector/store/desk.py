@@ -1,0 +1,315 @@
+"""What pages and API read of episodes, incidents, clips and snapshots, and the acknowledgement of an incident.
+
+Lists run newest first and are paged by key: (start_ms, id) of the last row that was sent.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, func, insert, or_, select, update
+
+from collector.store.clips import Clip
+from collector.store.schema import (
+    alerts,
+    cameras,
+    changes,
+    clips,
+    episodes,
+    incident_episodes,
+    incident_history,
+    incidents,
+    snapshots,
+)
+
+Key = tuple[int, str]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a list should hold. `camera` is (box or None, name); times bound the start: since ≤ start < until."""
+
+    camera: tuple[str | None, str] | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    state: str | None = None
+    after: Key | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Episode:
+    """An episode with its clips (earliest first), the snapshot that has arrived, and the incident it belongs to."""
+
+    id: str
+    box: str
+    camera: str
+    start_ms: int
+    last_ms: int
+    end_ms: int | None
+    rectangle: Sequence[float]
+    zones: Sequence[str]
+    score: float
+    kind: str
+    reason: str | None
+    clock: str
+    first_received_ms: int
+    received_ms: int
+    snapshot: str | None = None
+    incident: str | None = None
+    clips: tuple[Clip, ...] = ()
+
+    @property
+    def late_ms(self) -> int:
+        """How long after its first moving frame the collector first heard of it."""
+        return max(0, self.first_received_ms - self.start_ms)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incident:
+    """An incident with its episodes, earliest first."""
+
+    id: str
+    rule: str
+    camera: str
+    severity: str
+    start_ms: int
+    last_ms: int
+    created_ms: int
+    state: str
+    acknowledged_ms: int | None
+    owner: str | None
+    outcome: str | None
+    closed_ms: int | None
+    late_ms: int
+    episodes: tuple[Episode, ...] = ()
+
+    @property
+    def box(self) -> str:
+        """The box its camera hangs on."""
+        return self.camera.partition("/")[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neighbours:
+    """The incidents beside one in the feed: `newer` and `older` by start."""
+
+    newer: str | None = None
+    older: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A stored snapshot."""
+
+    sha256: str
+    episode: str
+    path: str
+    size_bytes: int = field(default=0)
+
+
+_EPISODE_COLUMNS = tuple(
+    episodes.c[name]
+    for name in (
+        "id", "box", "camera", "start_ms", "last_ms", "end_ms", "rectangle", "zones", "score", "kind", "reason",
+        "clock", "first_received_ms", "received_ms", "snapshot_sha256",
+    )
+)  # fmt: skip
+_CLIP_COLUMNS = tuple(clips.c[name] for name in Clip.__dataclass_fields__)
+_INCIDENT_COLUMNS = tuple(incidents.c[name] for name in Incident.__dataclass_fields__ if name != "episodes")
+
+
+# --- episodes ----------------------------------------------------------------------------------------------------
+
+
+def list_episodes(connection: Connection, wanted: Wanted) -> list[Episode]:
+    """Episodes, newest first."""
+    query = _paged(select(*_EPISODE_COLUMNS), episodes.c, wanted)
+    return _whole(connection, [dict(row) for row in connection.execute(query).mappings()])
+
+
+def find_episode(connection: Connection, episode: str) -> Episode | None:
+    """One episode, None where there is none."""
+    query = select(*_EPISODE_COLUMNS).where(episodes.c.id == episode)
+    whole = _whole(connection, [dict(row) for row in connection.execute(query).mappings()])
+    return whole[0] if whole else None
+
+
+def _whole(connection: Connection, rows: list[Row]) -> list[Episode]:
+    """Episodes' rows with what belongs to them: three queries for any number of rows."""
+    ids = [row["id"] for row in rows]
+    if not ids:
+        return []
+    of_episode: dict[str, list[Clip]] = {}
+    for clip in connection.execute(
+        select(*_CLIP_COLUMNS).where(clips.c.episode.in_(ids)).order_by(clips.c.first_frame_ms, clips.c.id)
+    ).mappings():
+        of_episode.setdefault(clip["episode"], []).append(Clip(**clip))
+    arrived: dict[str, list[str]] = {}
+    for episode, sha256 in connection.execute(
+        select(snapshots.c.episode, snapshots.c.sha256)
+        .where(snapshots.c.episode.in_(ids))
+        .order_by(snapshots.c.received_ms.desc(), snapshots.c.sha256)
+    ):
+        arrived.setdefault(episode, []).append(sha256)
+    incident_of = dict(
+        connection.execute(
+            select(incident_episodes.c.episode, incident_episodes.c.incident).where(
+                incident_episodes.c.episode.in_(ids)
+            )
+        )
+        .tuples()
+        .all()
+    )
+    whole = []
+    for row in rows:
+        named, here = row.pop("snapshot_sha256"), arrived.get(row["id"], [])
+        # The best one that was named, if it is here; until then the newest that is.
+        snapshot = named if named in here else next(iter(here), None)
+        belongings = tuple(of_episode.get(row["id"], ()))
+        whole.append(Episode(**row, snapshot=snapshot, clips=belongings, incident=incident_of.get(row["id"])))
+    return whole
+
+
+# --- incidents ---------------------------------------------------------------------------------------------------
+
+
+def list_incidents(connection: Connection, wanted: Wanted) -> list[Incident]:
+    """Incidents with their episodes, newest first."""
+    query = _paged(select(*_INCIDENT_COLUMNS), incidents.c, wanted)
+    if wanted.state is not None:
+        query = query.where(incidents.c.state == wanted.state)
+    return _with_episodes(connection, [dict(row) for row in connection.execute(query).mappings()])
+
+
+def find_incident(connection: Connection, incident: str) -> Incident | None:
+    """One incident, None where there is none."""
+    query = select(*_INCIDENT_COLUMNS).where(incidents.c.id == incident)
+    found = _with_episodes(connection, [dict(row) for row in connection.execute(query).mappings()])
+    return found[0] if found else None
+
+
+def _with_episodes(connection: Connection, rows: list[Row]) -> list[Incident]:
+    ids = [row["id"] for row in rows]
+    if not ids:
+        return []
+    members = [
+        dict(row)
+        for row in connection.execute(
+            select(*_EPISODE_COLUMNS)
+            .join(incident_episodes, incident_episodes.c.episode == episodes.c.id)
+            .where(incident_episodes.c.incident.in_(ids))
+            .order_by(episodes.c.start_ms, episodes.c.id)
+        ).mappings()
+    ]
+    of_incident: dict[str | None, list[Episode]] = {}
+    for episode in _whole(connection, members):
+        of_incident.setdefault(episode.incident, []).append(episode)
+    return [Incident(**row, episodes=tuple(of_incident.get(row["id"], ()))) for row in rows]
+
+
+def incident_of_episode(connection: Connection, episode: str) -> str | None:
+    """The incident that an episode belongs to."""
+    return connection.execute(
+        select(incident_episodes.c.incident).where(incident_episodes.c.episode == episode)
+    ).scalar_one_or_none()
+
+
+def neighbours(connection: Connection, incident: Incident) -> Neighbours:
+    """The next newer and the next older incident in the feed."""
+    key = (incident.start_ms, incident.id)
+    start, name = incidents.c.start_ms, incidents.c.id
+    older = select(name).where(_before(start, name, key)).order_by(start.desc(), name.desc()).limit(1)
+    newer = select(name).where(or_(start > key[0], and_(start == key[0], name > key[1]))).order_by(start, name).limit(1)
+    return Neighbours(
+        newer=connection.execute(newer).scalar_one_or_none(), older=connection.execute(older).scalar_one_or_none()
+    )
+
+
+def count_new_incidents(connection: Connection) -> int:
+    """How many wait for somebody."""
+    return connection.execute(select(func.count()).where(incidents.c.state == "new")).scalar_one()
+
+
+def incident_history_of(connection: Connection, incident: str) -> list[Row]:
+    """Who did what, earliest first: wall_ms, who, action, note."""
+    query = (
+        select(incident_history.c.wall_ms, incident_history.c.who, incident_history.c.action, incident_history.c.note)
+        .where(incident_history.c.incident == incident)
+        .order_by(incident_history.c.id)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def acknowledge(connection: Connection, incident: str, who: str, now_ms: int) -> bool:
+    """Make `who` the owner of a new incident. False when it was not new any more: the first to press owns it."""
+    changed = connection.execute(
+        update(incidents)
+        .where(incidents.c.id == incident, incidents.c.state == "new")
+        .values(state="acknowledged", acknowledged_ms=now_ms, owner=who)
+    )
+    if changed.rowcount != 1:
+        return False
+    connection.execute(
+        insert(incident_history).values(incident=incident, wall_ms=now_ms, who=who, action="acknowledge")
+    )
+    connection.execute(insert(changes).values(kind="incident", ref=incident, wall_ms=now_ms))
+    return True
+
+
+# --- snapshots and alerts --------------------------------------------------------------------------------------------
+
+
+def find_snapshot(connection: Connection, *, sha256: str | None = None, episode: str | None = None) -> Picture | None:
+    """A snapshot by its hash, or the best one of an episode that has arrived."""
+    columns = (snapshots.c.sha256, snapshots.c.episode, snapshots.c.path, snapshots.c.size_bytes)
+    query = select(*columns).order_by(snapshots.c.received_ms.desc()).limit(1)
+    if sha256 is None:
+        named = select(episodes.c.snapshot_sha256).where(episodes.c.id == episode).scalar_subquery()
+        query = (
+            select(*columns)
+            .where(snapshots.c.episode == episode)
+            .order_by((snapshots.c.sha256 == func.coalesce(named, "")).desc(), snapshots.c.received_ms.desc())
+            .limit(1)
+        )
+    else:
+        query = query.where(snapshots.c.sha256 == sha256)
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else Picture(**row)
+
+
+def find_alert(connection: Connection, alert: str) -> Row | None:
+    """One alert: id, kind, incident, channel, title, state, created_ms, sent_ms, late_ms."""
+    columns = ("id", "kind", "incident", "channel", "title", "state", "created_ms", "sent_ms", "late_ms")
+    query = select(*(alerts.c[name] for name in columns)).where(alerts.c.id == alert)
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else dict(row)
+
+
+# --- paging ------------------------------------------------------------------------------------------------------
+
+
+def _paged(query: Select[Any], columns: Any, wanted: Wanted) -> Select[Any]:
+    if wanted.camera is not None:
+        box, name = wanted.camera
+        if box is not None:
+            query = query.where(columns.camera == f"{box}/{name}")
+        else:
+            query = query.where(columns.camera.in_(select(cameras.c.id).where(cameras.c.name == name)))
+    if wanted.since_ms is not None:
+        query = query.where(columns.start_ms >= wanted.since_ms)
+    if wanted.until_ms is not None:
+        query = query.where(columns.start_ms < wanted.until_ms)
+    if wanted.after is not None:
+        query = query.where(_before(columns.start_ms, columns.id, wanted.after))
+    return query.order_by(columns.start_ms.desc(), columns.id.desc()).limit(wanted.limit)
+
+
+def _before(start: Any, name: Any, key: Key) -> Any:
+    return or_(start < key[0], and_(start == key[0], name < key[1]))
+
+
+def zones_of(members: Iterable[Episode]) -> tuple[str, ...]:
+    """Every zone that any of them touched, in order of first touch."""
+    return tuple(dict.fromkeys(zone for episode in members for zone in episode.zones))

@@ -1,0 +1,165 @@
+"""What pages and API read of the fleet: each box with its state, its last heartbeat and its cameras."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import Connection, and_, select
+
+from collector.store.schema import boxes, cameras, fleet_states, heartbeats
+from vonggac.wire.messages import BoxHealth, CameraHealth, Heartbeat, OutboxHealth, StreamHealth
+
+Json = dict[str, Any]
+_NOTHING: dict[str, CameraHealth] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A state as the fleet loop derived it; `since_ms` None and state "unknown" while it has not looked yet."""
+
+    state: str = "unknown"
+    since_ms: int | None = None
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CameraView:
+    """A camera. `health` is its part of the last heartbeat, None when never told."""
+
+    id: str
+    name: str
+    box: str
+    has_sub: bool | None
+    configured: bool
+    standing: Standing
+    health: CameraHealth | None = None
+    health_ms: int | None = None
+
+    @property
+    def last_frame_ms(self) -> int | None:
+        """When its last frame was decoded, by the collector's clock."""
+        age_ms = None if self.health is None else self.health.last_frame_age_ms
+        return None if age_ms is None or self.health_ms is None else self.health_ms - age_ms
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoxView:
+    """A box. `heartbeat` is the last one, None when none ever came."""
+
+    id: str
+    site: str
+    commune: str
+    standing: Standing
+    connected: bool | None
+    status_ms: int | None
+    boot_id: str | None
+    agent_version: str | None
+    heartbeat: Heartbeat | None
+    heartbeat_ms: int | None
+    clock: str | None
+    cameras: tuple[CameraView, ...] = ()
+
+
+def list_boxes(connection: Connection, box: str | None = None) -> list[BoxView]:
+    """Every box that may connect (or only `box`), by commune, site and id."""
+    query = (
+        select(
+            boxes.c.id, boxes.c.site, boxes.c.commune, boxes.c.connected, boxes.c.status_ms, boxes.c.boot_id,
+            boxes.c.agent_version, heartbeats.c.body, heartbeats.c.received_ms, heartbeats.c.clock,
+            fleet_states.c.state, fleet_states.c.since_ms, fleet_states.c.reasons,
+        )
+        .outerjoin(heartbeats, heartbeats.c.box == boxes.c.id)
+        .outerjoin(fleet_states, and_(fleet_states.c.kind == "box", fleet_states.c.ref == boxes.c.id))
+        .where(boxes.c.removed_ms.is_(None))
+        .order_by(boxes.c.commune, boxes.c.site, boxes.c.id)
+    )  # fmt: skip
+    if box is not None:
+        query = query.where(boxes.c.id == box)
+    rows = connection.execute(query).mappings().all()
+    beats = {row["id"]: _heartbeat(row["body"]) for row in rows if row["body"] is not None}
+    health_of = {
+        row["id"]: ({each.name: each for each in beats[row["id"]].cameras}, row["received_ms"])
+        for row in rows
+        if row["id"] in beats
+    }
+    of_box: dict[str, list[CameraView]] = {}
+    for camera in _cameras(connection, health_of, box):
+        of_box.setdefault(camera.box, []).append(camera)
+    return [
+        BoxView(
+            id=row["id"],
+            site=row["site"],
+            commune=row["commune"],
+            standing=_standing(row),
+            connected=row["connected"],
+            status_ms=row["status_ms"],
+            boot_id=row["boot_id"],
+            agent_version=row["agent_version"],
+            heartbeat=beats.get(row["id"]),
+            heartbeat_ms=row["received_ms"],
+            clock=row["clock"],
+            cameras=tuple(of_box.get(row["id"], ())),
+        )
+        for row in rows
+    ]
+
+
+def _cameras(
+    connection: Connection, health_of: dict[str, tuple[dict[str, CameraHealth], int]], box: str | None
+) -> list[CameraView]:
+    query = (
+        select(
+            cameras.c.id, cameras.c.name, cameras.c.box, cameras.c.has_sub, cameras.c.configured,
+            fleet_states.c.state, fleet_states.c.since_ms, fleet_states.c.reasons,
+        )
+        .outerjoin(fleet_states, and_(fleet_states.c.kind == "camera", fleet_states.c.ref == cameras.c.id))
+        .where(cameras.c.configured)
+        .order_by(cameras.c.id)
+    )  # fmt: skip
+    if box is not None:
+        query = query.where(cameras.c.box == box)
+    found = []
+    for row in connection.execute(query).mappings():
+        named, health_ms = health_of.get(row["box"], (_NOTHING, None))
+        found.append(
+            CameraView(
+                id=row["id"],
+                name=row["name"],
+                box=row["box"],
+                has_sub=row["has_sub"],
+                configured=row["configured"],
+                standing=_standing(row),
+                health=named.get(row["name"]),
+                health_ms=health_ms,
+            )
+        )
+    return found
+
+
+def _standing(row: Any) -> Standing:
+    if row["state"] is None:
+        return Standing()
+    return Standing(state=row["state"], since_ms=row["since_ms"], reasons=tuple(row["reasons"]))
+
+
+def _heartbeat(body: Json) -> Heartbeat:
+    """The heartbeat as it travelled (ingest read it strictly); what a newer or older agent says besides is left out."""
+    cameras_told = tuple(
+        CameraHealth(
+            **{
+                **_known(CameraHealth, each),
+                "main": StreamHealth(**_known(StreamHealth, each["main"])),
+                "sub": None if each.get("sub") is None else StreamHealth(**_known(StreamHealth, each["sub"])),
+            }
+        )
+        for each in body["cameras"]
+    )
+    return Heartbeat(
+        interval_s=body["interval_s"],
+        cameras=cameras_told,
+        host=BoxHealth(**_known(BoxHealth, body["host"])),
+        outbox=OutboxHealth(**_known(OutboxHealth, body["outbox"])),
+    )
+
+
+def _known(kind: type[BoxHealth | CameraHealth | OutboxHealth | StreamHealth], told: Json) -> Json:
+    return {field.name: told[field.name] for field in fields(kind) if field.name in told}

@@ -1,0 +1,1 @@
+"""What people and programs see of the collector over HTTP: pages, JSON API, live events, and who may do what."""

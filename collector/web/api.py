@@ -1,0 +1,177 @@
+"""The JSON API under /api/v1: reading, strictly validated, and the acknowledgement."""
+
+from pathlib import Path
+
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from collector.store import desk as rows
+from collector.store.clips import find_clip
+from collector.store.desk import Wanted
+from collector.store.overview import list_boxes
+from collector.web import shapes
+from collector.web.desk import Asked, Desk
+from collector.web.problems import Problem, not_found
+from collector.web.query import Query, cursor, require_uuid, rfc3339
+from vonggac.wire.ids import is_uuid
+
+INCIDENT_STATES = ("new", "acknowledged", "closed")
+_KEPT = "private, max-age=31536000, immutable"  # named by its hash: it never changes
+
+
+def query_of(asked: Asked, *names: str) -> Query:
+    """The request's parameters, of which only these are known."""
+    return Query(asked.request.query_params.multi_items(), names)
+
+
+def boxes(desk: Desk, asked: Asked) -> Response:
+    """Every box with its state, last heartbeat and cameras."""
+    query_of(asked)
+    with desk.database.read() as connection:
+        found = list_boxes(connection)
+    return JSONResponse({"now": rfc3339(asked.now_ms), "items": [shapes.box_json(box) for box in found]})
+
+
+def cameras(desk: Desk, asked: Asked) -> Response:
+    """Every camera of every box."""
+    query_of(asked)
+    with desk.database.read() as connection:
+        found = list_boxes(connection)
+    items = [shapes.camera_json(camera) for box in found for camera in box.cameras]
+    return JSONResponse({"now": rfc3339(asked.now_ms), "items": items})
+
+
+def wanted_of(asked: Asked, *more: str) -> Wanted:
+    """What a list request asks for: camera, since, until, limit, after, and `state` where the route has it."""
+    query = query_of(asked, "camera", "since", "until", "limit", "after", *more)
+    since_ms, until_ms = query.time_ms("since"), query.time_ms("until")
+    if since_ms is not None and until_ms is not None and since_ms > until_ms:
+        raise Problem(400, "since: is later than until.", where="since", hint="Exchange the two.")
+    return Wanted(
+        camera=query.camera(),
+        since_ms=since_ms,
+        until_ms=until_ms,
+        state=query.one_of("state", INCIDENT_STATES),
+        after=query.after(),
+        limit=query.limit(),
+    )
+
+
+def episodes(desk: Desk, asked: Asked) -> Response:
+    """Episodes, newest first; `next` continues the list, null at its end."""
+    wanted = wanted_of(asked)
+    with desk.database.read() as connection:
+        found = rows.list_episodes(connection, wanted)
+    more = cursor(found[-1].start_ms, found[-1].id) if len(found) == wanted.limit else None
+    return JSONResponse({"items": [shapes.episode_json(episode) for episode in found], "next": more})
+
+
+def episode(desk: Desk, asked: Asked) -> Response:
+    """One episode."""
+    query_of(asked)
+    name = require_uuid(asked.request.path_params["id"], "episode")
+    with desk.database.read() as connection:
+        found = rows.find_episode(connection, name)
+    if found is None:
+        raise not_found("episode", name)
+    return JSONResponse(shapes.episode_json(found))
+
+
+def incidents(desk: Desk, asked: Asked) -> Response:
+    """Incidents, newest first, with how many wait for somebody."""
+    wanted = wanted_of(asked, "state")
+    with desk.database.read() as connection:
+        found = rows.list_incidents(connection, wanted)
+        waiting = rows.count_new_incidents(connection)
+    more = cursor(found[-1].start_ms, found[-1].id) if len(found) == wanted.limit else None
+    items = [shapes.incident_json(incident) for incident in found]
+    return JSONResponse({"items": items, "next": more, "waiting": waiting})
+
+
+def incident(desk: Desk, asked: Asked) -> Response:
+    """One incident."""
+    query_of(asked)
+    name = require_uuid(asked.request.path_params["id"], "incident")
+    with desk.database.read() as connection:
+        found = rows.find_incident(connection, name)
+    if found is None:
+        raise not_found("incident", name)
+    return JSONResponse(shapes.incident_json(found))
+
+
+def acknowledge(desk: Desk, asked: Asked) -> Response:
+    """Become the owner of a new incident; saying it twice is no mistake, taking another's is."""
+    query_of(asked)
+    found = take(desk, asked)
+    if found.owner != asked.who.name:
+        raise Problem(
+            409,
+            f"{found.owner or 'Somebody else'} acknowledged it already, at {rfc3339(found.acknowledged_ms)}.",
+            where="incident",
+            hint="Nothing is left to do here.",
+        )
+    return JSONResponse(shapes.incident_json(found))
+
+
+def take(desk: Desk, asked: Asked) -> rows.Incident:
+    """Acknowledge the incident in the path if it is new; it as it stands afterwards."""
+    name = require_uuid(asked.request.path_params["id"], "incident")
+    with desk.database.write() as connection:
+        rows.acknowledge(connection, name, asked.who.name, asked.now_ms)
+        found = rows.find_incident(connection, name)
+    if found is None:
+        raise not_found("incident", name)
+    return found
+
+
+def clip(desk: Desk, asked: Asked) -> Response:
+    """The bytes of a clip, whole or by Range. `download=1` offers them as a file."""
+    download = query_of(asked, "download").one_of("download", ("1",))
+    name = require_uuid(asked.request.path_params["id"], "clip")
+    with desk.database.read() as connection:
+        found = find_clip(connection, name)
+    if found is None:
+        raise not_found("clip", name)
+    path = None if found.path is None else inside(desk.data_folder, found.path)
+    if found.state != "stored" or path is None or not path.is_file():
+        what = {"announced": "is not here yet", "lost": "will not come", "deleted": "was deleted"}
+        raise Problem(
+            404,
+            f"The clip {what.get(found.state, 'is missing on the disk')}.",
+            where="clip",
+            hint="See its state and note in /api/v1/episodes/ID.",
+        )
+    started = asked.formats.local(found.first_frame_ms)
+    camera = (found.camera or found.box).replace("/", "_")
+    filename = f"{camera}_{started:%Y-%m-%d_%H-%M-%S}.mp4" if started is not None else f"{camera}_{found.id}.mp4"
+    return FileResponse(
+        path,
+        media_type="video/mp4",
+        filename=filename,
+        content_disposition_type="attachment" if download else "inline",
+        headers={"cache-control": _KEPT, "etag": f'"{found.sha256}"'},
+    )
+
+
+def snapshot(desk: Desk, asked: Asked) -> Response:
+    """A picture by its SHA-256, or the best one of an episode by the episode's id."""
+    query_of(asked)
+    name = asked.request.path_params["id"]
+    is_hash = len(name) == 64 and set(name) <= set("0123456789abcdef")
+    if not is_hash and not is_uuid(name):
+        raise not_found("snapshot", name)
+    with desk.database.read() as connection:
+        found = rows.find_snapshot(connection, **({"sha256": name} if is_hash else {"episode": name}))
+    path = None if found is None else inside(desk.data_folder, found.path)
+    if found is None or path is None or not path.is_file():
+        raise not_found("snapshot", name)
+    return FileResponse(
+        path,
+        media_type="image/jpeg",
+        headers={"cache-control": _KEPT if is_hash else "private, no-cache", "etag": f'"{found.sha256}"'},
+    )
+
+
+def inside(folder: Path, relative: str) -> Path | None:
+    """The file below the data folder; None for a path that leads out of it."""
+    path = (folder / relative).resolve()
+    return path if path.is_relative_to(folder.resolve()) else None

@@ -1,0 +1,197 @@
+"""The table of routes, each with the right it needs, and the application built from it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from collector.store.database import Database
+from collector.store.errors import StoreUnavailable
+from collector.web import api, metrics, pages, signing_in
+from collector.web.access import SecurityHeaders, asked_of, guard, identity_of_session, look_at
+from collector.web.desk import Desk, Handler, WebSettings
+from collector.web.live import Live, LiveEvent
+from collector.web.passwords import Passwords
+from collector.web.problems import Problem
+from collector.web.query import Query
+from collector.web.render import make_templates, render
+from collector.web.rights import Right
+from collector.web.wording import LANGUAGES, Wording
+from vonggac.daemon.clock import Clock
+from vonggac.daemon.logs import get_logger
+
+Method = Literal["GET", "POST"]
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A route and who may use it."""
+
+    method: Method
+    path: str
+    right: Right
+    handler: Handler
+    style: Literal["api", "page"]
+
+
+ROUTES: tuple[Entry, ...] = (
+    Entry("GET", "/metrics", "see_metrics", metrics.metrics, "api"),
+    Entry("GET", "/api/v1/boxes", "see_fleet", api.boxes, "api"),
+    Entry("GET", "/api/v1/cameras", "see_fleet", api.cameras, "api"),
+    Entry("GET", "/api/v1/episodes", "see_incidents", api.episodes, "api"),
+    Entry("GET", "/api/v1/episodes/{id}", "see_incidents", api.episode, "api"),
+    Entry("GET", "/api/v1/incidents", "see_incidents", api.incidents, "api"),
+    Entry("GET", "/api/v1/incidents/{id}", "see_incidents", api.incident, "api"),
+    Entry("POST", "/api/v1/incidents/{id}/ack", "acknowledge", api.acknowledge, "api"),
+    Entry("GET", "/api/v1/clips/{id}", "see_media", api.clip, "api"),
+    Entry("GET", "/api/v1/snapshots/{id}", "see_media", api.snapshot, "api"),
+    Entry("GET", "/login", "public", signing_in.login_page, "page"),
+    Entry("POST", "/login", "public", signing_in.login, "page"),
+    Entry("POST", "/language", "public", signing_in.language, "page"),
+    Entry("POST", "/logout", "signed_in", signing_in.logout, "page"),
+    Entry("GET", "/", "signed_in", pages.home, "page"),
+    Entry("GET", "/incidents/{id}", "see_incidents", pages.incident, "page"),
+    Entry("GET", "/incidents/{id}/card", "see_incidents", pages.card, "page"),
+    Entry("POST", "/incidents/{id}/ack", "acknowledge", pages.acknowledge, "page"),
+    Entry("GET", "/boxes", "see_fleet", pages.boxes, "page"),
+)
+"""Everything but /healthz, /static, the live events (any signed-in reader gets what their rights cover) and uploads."""
+
+
+def build_app(
+    database: Database,
+    data_folder: Path,
+    settings: WebSettings,
+    upload_app: ASGIApp | None,
+    clock: Clock,
+    *,
+    upload_path: str = "/upload",
+    stopping: Callable[[], bool] = lambda: False,
+    passwords: Passwords | None = None,
+) -> Starlette:
+    """The whole web. `stopping` turning true ends the live streams, which would otherwise hold the server's shutdown.
+
+    `upload_app` guards itself (boxes prove who they are by their own secret) and hangs under `upload_path`.
+    """
+    desk = Desk(
+        database=database,
+        data_folder=data_folder,
+        settings=settings,
+        clock=clock,
+        passwords=passwords or Passwords(),
+        live=Live(database, stopping),
+        templates=make_templates(),
+        wordings={language: Wording(language) for language in LANGUAGES},
+    )
+    routes: list[BaseRoute] = [
+        Route("/healthz", _healthz, methods=["GET"]),
+        Route("/api/v1/live", _live(desk), methods=["GET"]),
+        Mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static"),
+    ]
+    if upload_app is not None:
+        routes.append(Mount(upload_path, upload_app))
+    routes += [
+        Route(entry.path, guard(desk, entry.right, entry.handler, entry.style), methods=[entry.method])
+        for entry in ROUTES
+    ]
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(SecurityHeaders, https=settings.secure)],
+        exception_handlers={
+            Problem: _explain(desk),
+            HTTPException: _explain(desk),
+            StoreUnavailable: _explain(desk),
+            Exception: _explain(desk),
+        },
+    )
+
+
+async def _healthz(_request: Request) -> Response:
+    return PlainTextResponse("ok\n")
+
+
+def _live(desk: Desk) -> Callable[[Request], Awaitable[Response]]:
+    async def live(request: Request) -> Response:
+        asked = await run_in_threadpool(look_at, desk, request, {})
+        who = asked.identity
+        if who is None:
+            raise Problem(401, "Nobody is signed in here.", where="Authorization", hint="Sign in at /login.")
+        Query(request.query_params.multi_items(), ())
+        last = request.headers.get("last-event-id", "")
+        if last and not (last.isascii() and last.isdigit() and len(last) <= 18):
+            raise Problem(
+                400, "Last-Event-ID is no number.", where="Last-Event-ID", hint="Send the last id, or leave it out."
+            )
+        if not desk.live.has_room():
+            raise Problem(
+                503, "Too many are listening.", where="live", hint="Try again soon.", headers={"retry-after": "5"}
+            )
+
+        def still_good() -> bool:
+            if who.session is None:
+                return True
+            return identity_of_session(desk, who.session, desk.clock.wall_ms(), touch=False) is not None
+
+        async def stream() -> AsyncIterator[bytes]:
+            events = desk.live.follow(int(last) if last else None, still_good)
+            try:
+                async for event in events:
+                    if not isinstance(event, LiveEvent):
+                        yield event
+                    elif who.may(event.right):
+                        yield event.encode()
+            finally:
+                await events.aclose()
+
+        return StreamingResponse(
+            stream(), headers={"content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no"}
+        )
+
+    return live
+
+
+def _explain(desk: Desk) -> Callable[[Request, Exception], Response]:
+    """Errors: problem details for programs, a page for people. The store is not asked: it may be what failed."""
+
+    def answer(request: Request, error: Exception) -> Response:
+        problem = _as_problem(request, error)
+        is_for_program = request.url.path.startswith(("/api/", "/metrics", "/healthz", "/static/"))
+        if is_for_program or "text/html" not in request.headers.get("accept", ""):
+            return problem.response()
+        page = render(desk, asked_of(desk, request), "error.html", problem.status, problem=problem)
+        page.headers.update(problem.headers)
+        return page
+
+    return answer
+
+
+def _as_problem(request: Request, error: Exception) -> Problem:
+    where = request.url.path[:200]
+    match error:
+        case Problem():
+            return error
+        case StoreUnavailable():
+            _log.warning("the store cannot be asked now", path=where, error=str(error))
+            return Problem(
+                503,
+                "The database cannot be asked now.",
+                where=where,
+                hint="Try again in a few seconds.",
+                headers={"retry-after": "5"},
+            )
+        case HTTPException():
+            hint = "See the addresses in docs/ref." if error.status_code == 404 else "See the method in docs/ref."
+            return Problem(error.status_code, error.detail, where=where, hint=hint, headers=error.headers)
+        case _:
+            return Problem(500, "A mistake of ours; it is in the log.", where=where, hint="Tell the administrator.")

@@ -1,0 +1,103 @@
+"""How figures and times look to a person. Unknown is "—", never 0. Pure: the moment comes in as an argument."""
+
+from datetime import UTC, datetime, tzinfo
+from typing import Literal
+
+from collector.web.query import rfc3339
+from collector.web.wording import Wording
+
+UNKNOWN = "—"
+Comma = Literal[",", "."]
+
+
+class Formats:
+    """Figures and local times in one language and one time zone."""
+
+    def __init__(self, wording: Wording, zone: tzinfo) -> None:
+        self._words = wording
+        self._zone = zone
+        self._comma: Comma = "," if wording.language == "vi" else "."
+
+    def number(self, value: float | None, digits: int = 0, unit: str = "") -> str:
+        """`3,4 °C` in Vietnamese, `3.4 °C` in English."""
+        if value is None:
+            return UNKNOWN
+        text = f"{value:.{digits}f}".replace(".", self._comma)
+        return f"{text} {unit}" if unit else text
+
+    def size(self, value: int | None) -> str:
+        """Bytes in the largest decimal unit that leaves at least 1."""
+        if value is None:
+            return UNKNOWN
+        amount = float(value)
+        for unit in ("B", "kB", "MB", "GB"):
+            if amount < 1000:
+                return self.number(amount, 0 if unit == "B" or amount >= 100 else 1, unit)
+            amount /= 1000
+        return self.number(amount, 1, "TB")
+
+    def bitrate(self, kbps: float | None) -> str:
+        """kbit/s, or Mbit/s from 1,000 on."""
+        if kbps is None:
+            return UNKNOWN
+        return self.number(kbps / 1000, 1, "Mbit/s") if kbps >= 1000 else self.number(kbps, 0, "kbit/s")
+
+    def percent(self, part: float | None, whole: float | None) -> str:
+        """`part` of `whole`."""
+        return UNKNOWN if part is None or not whole else f"{100 * part / whole:.0f} %"
+
+    def span(self, ms: float | None) -> str:
+        """A duration in its two largest units at most: `2 min 05 s`; below ten seconds with a decimal."""
+        if ms is None:
+            return UNKNOWN
+        seconds = max(0.0, ms / 1000)
+        word = self._words
+        if seconds < 9.95:
+            return self.number(seconds, 1 if seconds % 1 >= 0.05 else 0, word("unit.s"))
+        whole = round(seconds)
+        if whole < 60:
+            return f"{whole} {word('unit.s')}"
+        if whole < 3600:
+            return f"{whole // 60} {word('unit.min')} {whole % 60:02d} {word('unit.s')}"
+        if whole < 48 * 3600:
+            return f"{whole // 3600} {word('unit.h')} {whole % 3600 // 60:02d} {word('unit.min')}"
+        return f"{whole // 86400} {word('unit.d')} {whole % 86400 // 3600} {word('unit.h')}"
+
+    def ago(self, then_ms: int | None, now_ms: int) -> str:
+        """How long ago, in words; a moment in the future (clocks differ) is "just now"."""
+        if then_ms is None:
+            return UNKNOWN
+        if now_ms - then_ms < 2_000:
+            return self._words("time.now")
+        return self._words("time.ago", span=self.span(round((now_ms - then_ms) / 1000) * 1000))
+
+    def local(self, ms: int | None) -> datetime | None:
+        """The moment in the page's time zone."""
+        return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC).astimezone(self._zone)
+
+    def moment(self, ms: int | None) -> str:
+        """dd/MM/yyyy HH:mm:ss"""
+        local = self.local(ms)
+        return UNKNOWN if local is None else f"{local:%d/%m/%Y %H:%M:%S}"
+
+    def iso(self, ms: int | None) -> str:
+        """RFC 3339 UTC, for machines."""
+        return rfc3339(ms) or ""
+
+    def clock(self, ms: int | None) -> str:
+        """HH:mm:ss"""
+        local = self.local(ms)
+        return UNKNOWN if local is None else f"{local:%H:%M:%S}"
+
+    def day(self, ms: int | None) -> str:
+        """dd/MM/yyyy"""
+        local = self.local(ms)
+        return UNKNOWN if local is None else f"{local:%d/%m/%Y}"
+
+    def day_in_words(self, ms: int, now_ms: int) -> str:
+        """ "Today", "Yesterday", or the weekday and date."""
+        local, today = datetime.fromtimestamp(ms / 1000, self._zone), datetime.fromtimestamp(now_ms / 1000, self._zone)
+        distance = (today.date() - local.date()).days
+        if distance in (0, 1):
+            return self._words("time.today" if distance == 0 else "time.yesterday")
+        return f"{self._words(f'weekday.{local.isoweekday()}')}, {local:%d/%m/%Y}"

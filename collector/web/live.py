@@ -1,0 +1,189 @@
+"""Live events: one tail of the `changes` table for all readers of this process, as server-sent events.
+
+The tail polls every 100 ms while anybody listens, so it also sees what another process commits. A reader that is too
+slow is let go: its browser comes back with Last-Event-ID and catches up from the table. A reader whose place has been
+pruned gets `reset`: load everything anew. `beat` comes every 10 s, so that a dead connection is noticed.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sqlalchemy import Connection
+from starlette.concurrency import run_in_threadpool
+
+from collector.store import desk as rows
+from collector.store import live as tail
+from collector.store.clips import find_clip
+from collector.store.database import Database
+from collector.store.errors import StoreUnavailable
+from collector.store.overview import list_boxes
+from collector.web import shapes
+from collector.web.rights import Right
+
+POLL_S = 0.1
+BEAT_S = 10.0
+_QUEUE_LENGTH = 500
+_READERS = 200
+
+
+@dataclass(frozen=True)
+class LiveEvent:
+    """One event of the stream; only those who hold `right` get it."""
+
+    id: int
+    name: Literal["episode", "clip", "incident", "alert", "box"]
+    data: str
+    right: Right
+
+    def encode(self) -> bytes:
+        """As it travels."""
+        return f"id: {self.id}\nevent: {self.name}\ndata: {self.data}\n\n".encode()
+
+
+@dataclass(eq=False)
+class _Reader:
+    queue: asyncio.Queue[LiveEvent | None] = field(default_factory=lambda: asyncio.Queue(_QUEUE_LENGTH))
+    gone: bool = False
+
+
+class Live:
+    """The tail and its readers. Lives in the event loop of the web server."""
+
+    def __init__(self, database: Database, stopping: Callable[[], bool]) -> None:
+        self._database = database
+        self._stopping = stopping
+        self._readers: set[_Reader] = set()
+        self._last = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def has_room(self) -> bool:
+        """False when too many listen already."""
+        return len(self._readers) < _READERS
+
+    async def follow(self, since: int | None, beat: Callable[[], bool]) -> AsyncGenerator[bytes | LiveEvent]:
+        """Events from `since` on (None: from now); `beat` is asked every 10 s whether this reader may still listen."""
+        reader = _Reader()
+        if self._task is None or self._task.done():
+            self._last = await run_in_threadpool(self._newest)
+            # Between the await and here another reader may have begun the tail: then it goes on from there.
+            if self._task is None or self._task.done():
+                self._task = asyncio.get_running_loop().create_task(self._run())
+        self._readers.add(reader)
+        here = self._last
+        try:
+            yield b"retry: 2000\n: here\n\n"
+            if since is not None and since != here:
+                lost, missed = await run_in_threadpool(self._missed, since, here)
+                if lost:
+                    yield f"id: {here}\nevent: reset\ndata: {{}}\n\n".encode()
+                for event in missed:
+                    yield event
+            while not reader.gone:
+                try:
+                    event_or_end = await asyncio.wait_for(reader.queue.get(), BEAT_S)
+                except TimeoutError:
+                    if not await run_in_threadpool(beat):
+                        yield b"event: signed_out\ndata: {}\n\n"
+                        return
+                    yield b": beat\nevent: beat\ndata: {}\n\n"
+                    continue
+                if event_or_end is None:
+                    return
+                if event_or_end.id > here:
+                    yield event_or_end
+        finally:
+            self._readers.discard(reader)
+
+    async def _run(self) -> None:
+        while self._readers and not self._stopping():
+            try:
+                events, self._last = await run_in_threadpool(self._look, self._last)
+            except StoreUnavailable:
+                events = []  # the next look finds what this one missed
+            for reader in tuple(self._readers):
+                for event in events:
+                    if reader.queue.full():
+                        reader.gone = True  # what is queued is still sent; then it comes back and catches up
+                        break
+                    reader.queue.put_nowait(event)
+            await asyncio.sleep(POLL_S)
+        for reader in tuple(self._readers):
+            reader.gone = True
+            if not reader.queue.full():
+                reader.queue.put_nowait(None)
+
+    def _newest(self) -> int:
+        with self._database.read() as connection:
+            return tail.newest_change(connection)
+
+    def _look(self, last: int) -> tuple[list[LiveEvent], int]:
+        with self._database.read() as connection:
+            found = tail.changes_after(connection, last)
+            return (events_of(connection, found), found[-1].id) if found else ([], last)
+
+    def _missed(self, since: int, here: int) -> tuple[bool, list[LiveEvent]]:
+        with self._database.read() as connection:
+            if since > here or since + 1 < tail.oldest_change(connection):
+                return True, []
+            found = tail.changes_after(connection, since, limit=1000)
+            if len(found) == 1000:
+                return True, []
+            return False, events_of(connection, [change for change in found if change.id <= here])
+
+
+def events_of(connection: Connection, found: Sequence[tail.Change]) -> list[LiveEvent]:
+    """What readers are told of these changes. Several changes of one thing are told once, at the last one's place."""
+    newest: dict[tuple[str, str], int] = {}
+    for change in found:
+        for thing in _things(connection, change):
+            newest.pop(thing, None)
+            newest[thing] = change.id
+    told = []
+    for (kind, ref), number in newest.items():
+        body = _body(connection, kind, ref)
+        if body is not None:
+            name, right = _NAMES[kind]
+            told.append(LiveEvent(number, name, json.dumps(body, ensure_ascii=False, separators=(",", ":")), right))
+    return told
+
+
+_NAMES: dict[str, tuple[Literal["episode", "clip", "incident", "alert", "box"], Right]] = {
+    "episode": ("episode", "see_incidents"),
+    "clip": ("clip", "see_incidents"),
+    "incident": ("incident", "see_incidents"),
+    "alert": ("alert", "see_incidents"),
+    "box": ("box", "see_fleet"),
+}
+
+
+def _things(connection: Connection, change: tail.Change) -> Iterable[tuple[str, str]]:
+    if change.kind == "camera":
+        return [("box", change.ref.partition("/")[0])]
+    if change.kind == "snapshot":  # its episode, which has a picture now
+        return [("episode", change.ref)]
+    return [(change.kind, change.ref)] if change.kind in _NAMES else []
+
+
+def _body(connection: Connection, kind: str, ref: str) -> dict[str, Any] | None:
+    if kind == "episode":
+        episode = rows.find_episode(connection, ref)
+        return None if episode is None else shapes.episode_json(episode)
+    if kind == "clip":
+        clip = find_clip(connection, ref)
+        if clip is None:
+            return None
+        incident = None if clip.episode is None else rows.incident_of_episode(connection, clip.episode)
+        return {**shapes.clip_json(clip), "incident": incident}
+    if kind == "incident":
+        incident_row = rows.find_incident(connection, ref)
+        if incident_row is None:
+            return None
+        return {**shapes.incident_json(incident_row), "waiting": rows.count_new_incidents(connection)}
+    if kind == "alert":
+        alert = rows.find_alert(connection, ref)
+        return None if alert is None else shapes.alert_json(alert)
+    box = list_boxes(connection, ref)
+    return shapes.box_json(box[0]) if box else None

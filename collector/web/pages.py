@@ -1,0 +1,144 @@
+"""The pages for officers and technicians: feed, incident, boxes."""
+
+from dataclasses import dataclass
+
+from starlette.responses import RedirectResponse, Response
+
+from collector.store import desk as rows
+from collector.store.clips import Clip
+from collector.store.desk import Episode, Incident, Wanted
+from collector.store.overview import BoxView, list_boxes
+from collector.web.access import is_own_path
+from collector.web.api import INCIDENT_STATES, query_of, take
+from collector.web.cards import card_of, days_of
+from collector.web.desk import Asked, Desk
+from collector.web.problems import not_found
+from collector.web.query import cursor, require_uuid
+from collector.web.render import render
+
+ON_ONE_PAGE = 40
+LEAD_MS = 2_500  # the clip opens this long before the trigger
+
+_RANK = {
+    state: rank
+    for rank, state in enumerate(
+        ("down", "blind", "unreachable", "late", "degraded", "unknown", "new", "maintenance", "up", "retired")
+    )
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Showing:
+    """The episode that an incident's page shows, and its clip in milliseconds from the clip's first frame."""
+
+    episode: Episode
+    clip: Clip | None
+    opens_ms: int = 0
+    motion_from_ms: int = 0
+    motion_to_ms: int = 0
+    duration_ms: int = 0
+
+
+def home(desk: Desk, asked: Asked) -> Response:
+    """The live feed; whoever may not see it goes to the boxes."""
+    if not asked.who.may("see_incidents"):
+        return RedirectResponse("/boxes", 303)
+    query = query_of(asked, "state", "after")
+    state = query.one_of("state", INCIDENT_STATES)
+    wanted = Wanted(state=state, after=query.after(), limit=ON_ONE_PAGE)
+    with desk.database.read() as connection:
+        found = rows.list_incidents(connection, wanted)
+        waiting = rows.count_new_incidents(connection)
+    more = cursor(found[-1].start_ms, found[-1].id) if len(found) == ON_ONE_PAGE else None
+    return render(
+        desk,
+        asked,
+        "feed.html",
+        days=days_of(found, asked.formats, asked.now_ms),
+        waiting=waiting,
+        more=more,
+        state=state,
+        is_first_page=wanted.after is None,
+    )
+
+
+def card(desk: Desk, asked: Asked) -> Response:
+    """One incident as it stands in the feed: what the page asks for when an event arrives."""
+    query_of(asked)
+    return render(desk, asked, "card_alone.html", card=card_of(_incident(desk, asked)))
+
+
+def incident(desk: Desk, asked: Asked) -> Response:
+    """One incident: clip, reason, episodes, acknowledgement, neighbours."""
+    wanted = query_of(asked, "episode").text("episode")
+    found = _incident(desk, asked)
+    with desk.database.read() as connection:
+        beside = rows.neighbours(connection, found)
+        history = rows.incident_history_of(connection, found.id)
+        waiting = rows.count_new_incidents(connection)
+    chosen = next((episode for episode in found.episodes if episode.id == wanted), None)
+    if wanted is not None and chosen is None:
+        raise not_found("episode", wanted)
+    chosen = chosen or next((each for each in found.episodes if _playable(each)), None)
+    chosen = chosen or next(iter(found.episodes), None)
+    showing = None if chosen is None else _showing(chosen)
+    return render(
+        desk,
+        asked,
+        "incident.html",
+        incident=found,
+        showing=showing,
+        beside=beside,
+        history=history,
+        waiting=waiting,
+    )
+
+
+def acknowledge(desk: Desk, asked: Asked) -> Response:
+    """The acknowledge button without scripts: back to the page it stood on."""
+    found = take(desk, asked)
+    target = asked.form.get("next", "")
+    return RedirectResponse(target if is_own_path(target) else f"/incidents/{found.id}", 303)
+
+
+def boxes(desk: Desk, asked: Asked) -> Response:
+    """Every box, worst first."""
+    query_of(asked)
+    with desk.database.read() as connection:
+        found = list_boxes(connection)
+        waiting = rows.count_new_incidents(connection)
+    found.sort(key=_worst_first)
+    return render(desk, asked, "boxes.html", boxes=found, waiting=waiting)
+
+
+def _incident(desk: Desk, asked: Asked) -> Incident:
+    name = require_uuid(asked.request.path_params["id"], "incident")
+    with desk.database.read() as connection:
+        found = rows.find_incident(connection, name)
+    if found is None:
+        raise not_found("incident", name)
+    return found
+
+
+def _playable(episode: Episode) -> bool:
+    return any(clip.state == "stored" for clip in episode.clips)
+
+
+def _showing(episode: Episode) -> Showing:
+    clip = next((each for each in episode.clips if each.state == "stored"), None) or next(iter(episode.clips), None)
+    if clip is None or clip.first_frame_ms is None or not clip.duration_ms:
+        return Showing(episode=episode, clip=clip)
+    begin_ms = min(max(0, episode.start_ms - clip.first_frame_ms), clip.duration_ms)
+    return Showing(
+        episode=episode,
+        clip=clip,
+        opens_ms=max(0, begin_ms - LEAD_MS),
+        motion_from_ms=begin_ms,
+        motion_to_ms=min(max(begin_ms, episode.last_ms - clip.first_frame_ms), clip.duration_ms),
+        duration_ms=clip.duration_ms,
+    )
+
+
+def _worst_first(box: BoxView) -> tuple[int, int, str]:
+    worst_camera = min((_RANK.get(camera.standing.state, 0) for camera in box.cameras), default=99)
+    return _RANK.get(box.standing.state, 0), worst_camera, box.id
