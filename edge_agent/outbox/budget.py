@@ -1,4 +1,4 @@
-"""What goes when the disk fills: delivered clips, then the lowest class, then the oldest, then snapshots; never an event.
+"""What goes when the disk is full: delivered clips, then the lowest class, then the oldest, then snapshots; no event.
 
 `plan` is pure; `DiskBudget` looks at the disk and carries the plan out.
 """

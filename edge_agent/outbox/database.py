@@ -33,21 +33,21 @@ def take_lock(folder: Path) -> int:
     return descriptor
 
 
-def open_database(folder: Path, box: str, clock: Clock) -> tuple[sqlite3.Connection, Path | None]:
-    """Open or make the database. The second value is where a corrupt one was set aside, to read from what can be.
+def open_database(folder: Path, box: str, clock: Clock) -> sqlite3.Connection:
+    """Open or make the database; a corrupt one is set aside as `outbox.corrupt-<when>.sqlite`, for `rescue` to read.
 
     Raises RuntimeError for a database of a newer version or of another box: neither mends itself.
     """
     path = folder / DATABASE
     try:
-        return _open_sound(path, box, clock), None
+        return _open_sound(path, box, clock)
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError) and _is_no_corruption(error):
             raise
         reason = str(error)
     aside = _set_aside(path, clock)
     log.error("outbox database is corrupt; set aside, a new one begins", aside=str(aside), reason=reason)
-    return _open_sound(path, box, clock), aside
+    return _open_sound(path, box, clock)
 
 
 def _is_no_corruption(error: sqlite3.OperationalError) -> bool:

@@ -25,7 +25,7 @@ from edge_agent.outbox.items import (
     WaitingEvent,
     WaitingSnapshot,
 )
-from edge_agent.outbox.rescue import rescue
+from edge_agent.outbox.rescue import find_aside, rescue
 from edge_agent.outbox.reserve import Reserve
 from vonggac.daemon.clock import Clock
 from vonggac.daemon.files import sync_folder
@@ -52,12 +52,13 @@ class Outbox:
         self._owner = take_lock(folder)
         try:
             self._reserve = Reserve(folder)
-            self._connection, aside = open_database(folder, box, clock)
+            self._connection = open_database(folder, box, clock)
         except BaseException:
             os.close(self._owner)
             raise
         self.id: str = self._connection.execute("SELECT id FROM outbox").fetchone()["id"]
         self.refused_receipts = 0
+        aside = find_aside(self._connection, folder)
         if aside is not None:
             rescue(aside, self._connection, folder, box, clock)
         self._finish_deletions()

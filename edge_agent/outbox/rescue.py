@@ -16,6 +16,17 @@ from vonggac.wire.messages import DataLost
 log = get_logger(__name__)
 
 
+_KEPT = 2
+
+
+def find_aside(connection: sqlite3.Connection, folder: Path) -> Path | None:
+    """The newest database that was set aside and not yet read: a crash may have come between the two."""
+    newest = max(folder.glob("outbox.corrupt-*.sqlite"), default=None)
+    if newest is None or connection.execute("SELECT rescued FROM outbox").fetchone()["rescued"] == newest.name:
+        return None
+    return newest
+
+
 def rescue(aside: Path, connection: sqlite3.Connection, folder: Path, box: str, clock: Clock) -> None:
     """Copy events (under their old message ids), snapshots and clips whose files stand; end with a `data_lost` event.
 
@@ -57,6 +68,7 @@ def rescue(aside: Path, connection: sqlite3.Connection, folder: Path, box: str, 
                 values,
             )
             moved["clip"] += 1
+        connection.execute("UPDATE outbox SET rescued = ?", (aside.name,))
         loss = DataLost(what="event", reason=f"outbox database was corrupt; {moved['event']} events were read from it")
         seq = _next_seq(connection)
         envelope = make_envelope(loss, box, clock, seq, outbox)
@@ -64,7 +76,21 @@ def rescue(aside: Path, connection: sqlite3.Connection, folder: Path, box: str, 
             "INSERT INTO event (seq, made_ms, type, message) VALUES (?, ?, ?, ?)",
             (seq, envelope.wall_ms, loss.type, encode(envelope)),
         )
-    log.warning("corrupt outbox database read as far as it goes", aside=str(aside), **moved)
+    log.warning(
+        "corrupt outbox database read as far as it goes",
+        aside=str(aside),
+        events=moved["event"],
+        snapshots=moved["snapshot"],
+        clips=moved["clip"],
+    )
+    _keep_newest(folder)
+
+
+def _keep_newest(folder: Path) -> None:
+    """A card that corrupts again and again must not fill up with what it corrupted."""
+    for old in sorted(folder.glob("outbox.corrupt-*.sqlite"))[:-_KEPT]:
+        for suffix in ("", "-wal", "-shm"):
+            old.with_name(old.name + suffix).unlink(missing_ok=True)
 
 
 def _next_seq(connection: sqlite3.Connection) -> int:

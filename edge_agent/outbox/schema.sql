@@ -10,7 +10,8 @@ CREATE TABLE outbox (
     box       TEXT NOT NULL,
     made_ms   INTEGER NOT NULL,
     last_seq  INTEGER NOT NULL DEFAULT 0 CHECK (last_seq >= 0),
-    receipted INTEGER NOT NULL DEFAULT 0 CHECK (receipted >= 0 AND receipted <= last_seq)
+    receipted INTEGER NOT NULL DEFAULT 0 CHECK (receipted >= 0 AND receipted <= last_seq),
+    rescued   TEXT                          -- the last corrupt database whose readable rows were moved in here
 ) STRICT;
 
 -- An event goes when its receipt comes, and for no other reason.

@@ -1,0 +1,101 @@
+"""fsck finds each broken invariant, and repairs only what is safe."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge_agent.outbox.errors import OutboxInUse
+from edge_agent.outbox.fsck import check_outbox
+from edge_agent.outbox.outbox import Outbox
+from tests.support.clock import FakeClock
+from tests.support.outbox_items import BOX, an_id, camera_event, clip_file
+from vonggac.wire.codec import decode
+from vonggac.wire.messages import DataLost
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    outbox = Outbox(tmp_path, FakeClock(), BOX)
+    outbox.put_events([camera_event(1), camera_event(2)])
+    outbox.put_snapshot(an_id(1), b"jpeg")
+    outbox.put_clip(*clip_file(tmp_path, 1))
+    outbox.close()
+    return tmp_path
+
+
+def sql(statement: str) -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        outbox = Outbox(folder, FakeClock(), BOX)
+        outbox._connection.execute(statement)
+        outbox.close()
+
+    return damage
+
+
+def the_clip(folder: Path) -> Path:
+    return folder / "clips" / f"{an_id(1)}.mp4"
+
+
+def same_size(folder: Path) -> None:
+    the_clip(folder).write_bytes(b"z" * 1000)
+
+
+DAMAGES: list[tuple[Callable[[Path], object], int, str, bool]] = [
+    (lambda folder: (folder / "outbox.sqlite").unlink(), 1, "there is no outbox database", False),
+    (lambda folder: (folder / "outbox.sqlite").write_bytes(b"x" * 9000), 1, "the database cannot be read", False),
+    (sql("DELETE FROM event WHERE seq = 1"), 2, "1 events are neither waiting nor receipted", False),
+    (sql("UPDATE event SET seq = 9 WHERE seq = 2"), 2, "number 9 was used, the counter stands at 3", True),
+    (sql("UPDATE event SET message = x'00' WHERE seq = 1"), 3, "does not decode: not JSON", False),
+    (sql("UPDATE event SET type = 'tamper' WHERE seq = 1"), 3, "says number, outbox, box and type (1, ", False),
+    (sql("UPDATE snapshot SET jpeg = x'00'"), 4, "its bytes are not its SHA-256", False),
+    (sql("UPDATE snapshot SET jpeg = zeroblob(50000)"), 4, "has 50000 bytes", False),
+    (lambda folder: the_clip(folder).unlink(), 5, "the file is gone", True),
+    (lambda folder: the_clip(folder).write_bytes(b"short"), 5, "has 5 bytes, its row says 1000", False),
+    (same_size, 5, "its bytes are not its SHA-256", False),
+    (lambda folder: clip_file(folder, 2), 6, "a clip file without a row", False),
+]
+
+
+def test_a_sound_outbox_has_no_findings_even_while_the_agent_runs(folder: Path) -> None:
+    assert check_outbox(folder, deep=True) == []
+    outbox = Outbox(folder, FakeClock(), BOX)
+    assert check_outbox(folder, deep=True) == []
+    with pytest.raises(OutboxInUse):
+        check_outbox(folder, repair=True)
+    outbox.close()
+
+
+@pytest.mark.parametrize(("damage", "invariant", "what", "repairable"), DAMAGES)
+def test_each_damage_is_found_and_repaired_only_where_safe(
+    folder: Path, damage: Callable[[Path], object], invariant: int, what: str, repairable: bool
+) -> None:
+    damage(folder)
+    found = check_outbox(folder, deep=True)
+    assert (found[0].invariant, found[0].repaired) == (invariant, False)
+    assert found[0].what.startswith(what)
+    repaired = check_outbox(folder, deep=True, repair=True, clock=FakeClock())
+    assert repaired[0].repaired == repairable
+    if repairable and invariant != 2:
+        assert check_outbox(folder, deep=True) == []
+
+
+def test_a_half_done_deletion_is_found_and_finished(folder: Path) -> None:
+    outbox = Outbox(folder, FakeClock(), BOX)
+    outbox._connection.execute("UPDATE clip SET state = 'going'")
+    outbox.close()
+    assert [finding.invariant for finding in check_outbox(folder)] == [7]
+    check_outbox(folder, repair=True)
+    assert check_outbox(folder) == []
+    assert not the_clip(folder).exists()
+
+
+def test_the_loss_of_a_vanished_clip_is_told_by_a_numbered_event(folder: Path) -> None:
+    the_clip(folder).unlink()
+    check_outbox(folder, repair=True, clock=FakeClock())
+    outbox = Outbox(folder, FakeClock(), BOX)
+    last = decode(outbox.next_events(10)[-1].message)
+    assert last.seq == 4
+    assert isinstance(last.body, DataLost)
+    assert last.body.clip == an_id(1)
+    outbox.close()
