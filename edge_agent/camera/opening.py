@@ -55,6 +55,7 @@ def open_container(address: SourceAddress, deadlines: OpenDeadlines, stop: Stopp
                     "timeout": socket_us,
                     "protocol_whitelist": "rtsp,rtsps,rtp,tcp,tls",
                     "analyzeduration": "3000000",
+                    "fpsprobesize": "0",  # or it opens only after 3 s: measured 2.98 s against 0.3 s
                     "user_agent": "VongGac",
                 },
             )

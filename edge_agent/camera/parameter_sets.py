@@ -8,17 +8,17 @@ _START = b"\x00\x00\x01"
 _LOOKED_AT_BYTES = 4096  # parameter sets stand before the slices; a key frame may be megabytes
 
 
-def parameter_sets(codec: str, data: bytes) -> bytes:
-    """All SPS (and H.265 VPS) of one Annex B packet, joined; b"" where there are none."""
+def parameter_sets(codec: str, data: bytes) -> frozenset[bytes]:
+    """The different SPS (and H.265 VPS) of one Annex B packet: cameras repeat them, even within a packet."""
     if codec not in ("h264", "hevc") or not data.startswith((_START, b"\x00" + _START)):
-        return b""
-    found = []
+        return frozenset()
+    found = set()
     for unit in data[:_LOOKED_AT_BYTES].split(_START)[1:]:
         if not unit:
             continue
         kind = unit[0] & 0x1F if codec == "h264" else (unit[0] >> 1) & 0x3F
         if kind in ((7,) if codec == "h264" else (32, 33)):
-            found.append(unit.rstrip(b"\x00"))
+            found.add(unit.rstrip(b"\x00"))
         elif kind in ((1, 5) if codec == "h264" else tuple(range(32))):
             break
-    return b"".join(found)
+    return frozenset(found)

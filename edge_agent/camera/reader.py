@@ -69,7 +69,7 @@ class Reader:
         self._timeline = Timeline(time_base, jump_ms=max(deadlines.read_s, 1.0) * 1000.0)
         self._moments: dict[int, float] = {}
         self._last_mono_ms = clock.mono_ms()
-        self._parameter_sets = b""
+        self._parameter_sets: frozenset[bytes] = frozenset()
         rate = self._stream.average_rate or self._stream.guessed_rate
         context = self._stream.codec_context
         self.info = StreamInfo(
@@ -138,7 +138,7 @@ class Reader:
         if not is_key:
             return
         found = parameter_sets(self.info.codec, data)
-        if found and self._parameter_sets and found != self._parameter_sets:
+        if self._parameter_sets and not found <= self._parameter_sets:
             raise CameraUnavailable("changed", opening.changed(self._address))
         self._parameter_sets = found or self._parameter_sets
 

@@ -11,6 +11,7 @@ from fractions import Fraction
 
 _WRAPS = (1 << 32, 1 << 33)  # RTP and MPEG-TS counters
 _WRAP_SLACK_MS = 10_000.0
+_FIRST_STEP_MS = 5_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,9 @@ class Timeline:
         self._jump_ms = jump_ms
         self._window_ms = window_ms
         self._shift = 0  # added to the source's stamps so that they go on after a jump or a wrap
-        self._delays: deque[tuple[float, float]] = deque()  # (arrival, arrival - dts in ms), delays rising
+        self._delays: deque[tuple[float, float]] = deque()  # (arrival, arrival - pts in ms), delays rising
+        self._last_stamps: tuple[int | None, int | None] | None = None
+        self._last_at: int | None = None  # where the last packet stood on the continuous axis
         self._last_dts: int | None = None
         self._last_arrival_ms = 0.0
         self.jumps = 0
@@ -44,44 +47,53 @@ class Timeline:
 
     def place(self, pts: int | None, dts: int | None, arrival_ms: float) -> Placed:
         """Place the packet that arrived at `arrival_ms`; a missing stamp is made from the other, or the arrival."""
-        lead = pts - dts if pts is not None and dts is not None else 0
         stamp = dts if dts is not None else pts
         jumped = False
-        if self._last_dts is None:
-            at = stamp if stamp is not None else 0
-        elif stamp is None:
-            at = max(self._last_dts + 1, self._expected(arrival_ms))
+        if stamp is None or (pts, dts) == self._last_stamps:
+            # No stamp, or (seen on servers) one that stands still: the arrival is all there is.
+            at = self._expected(arrival_ms)
+            pts_out = dts_out = at
         else:
-            at, jumped = self._continuous(stamp, arrival_ms)
-        self._last_dts, self._last_arrival_ms = at, arrival_ms
-        pts_out = at + lead
+            jumped = self._follow(stamp, arrival_ms)
+            at = stamp + self._shift
+            dts_out = at if dts is not None or self._last_dts is None else self._last_dts + 1
+            pts_out = pts + self._shift if pts is not None else dts_out
+            self._last_stamps = (pts, dts)
+        if self._last_dts is not None and dts_out <= self._last_dts:
+            self.disorder += dts is not None and stamp is not None
+            dts_out = self._last_dts + 1  # cameras swap or repeat stamps: one tick on, and no harm done
+        pts_out = max(pts_out, dts_out)
+        self._last_at, self._last_dts, self._last_arrival_ms = at, dts_out, arrival_ms
         delay = self._smallest_delay(arrival_ms - pts_out * self._unit_ms, arrival_ms)
-        return Placed(pts_out, at, pts_out * self._unit_ms + delay, jumped)
+        return Placed(pts_out, dts_out, pts_out * self._unit_ms + delay, jumped)
 
     def _expected(self, arrival_ms: float) -> int:
-        assert self._last_dts is not None  # noqa: S101 - place() asks only then
-        return self._last_dts + round((arrival_ms - self._last_arrival_ms) / self._unit_ms)
+        if self._last_at is None:
+            return 0
+        return self._last_at + max(1, round((arrival_ms - self._last_arrival_ms) / self._unit_ms))
 
-    def _continuous(self, stamp: int, arrival_ms: float) -> tuple[int, bool]:
-        assert self._last_dts is not None  # noqa: S101 - place() asks only then
-        at = stamp + self._shift
-        step_ms = (at - self._last_dts) * self._unit_ms
+    def _follow(self, stamp: int, arrival_ms: float) -> bool:
+        """Set the shift so that `stamp` goes on from the last packet; True where the stream's clock jumped."""
+        if self._last_at is None:
+            return False
+        if self._last_stamps is None:
+            # RTSP counts from 0, and the first access unit comes without its stamp where it begins with a delimiter.
+            if not 0 <= (stamp - self._last_at) * self._unit_ms < _FIRST_STEP_MS:
+                self._shift = self._expected(arrival_ms) - stamp
+            return False
+        step_ms = (stamp + self._shift - self._last_at) * self._unit_ms
         strayed_ms = step_ms - (arrival_ms - self._last_arrival_ms)
         back = step_ms < -self._jump_ms / 10
         if not back and strayed_ms < self._jump_ms:
-            if at > self._last_dts:
-                return at, False
-            self.disorder += 1  # cameras that repeat or swap stamps: one tick on, and no harm done
-            return self._last_dts + 1, False
+            return False
         for wrap in _WRAPS:
             if back and abs(strayed_ms + wrap * self._unit_ms) < _WRAP_SLACK_MS:
                 self._shift += wrap
-                return max(at + wrap, self._last_dts + 1), False
-        expected = max(self._expected(arrival_ms), self._last_dts + 1)
-        self._shift += expected - at
+                return False
+        self._shift = self._expected(arrival_ms) - stamp
         self._delays.clear()
         self.jumps += 1
-        return expected, True
+        return True
 
     def _smallest_delay(self, delay: float, arrival_ms: float) -> float:
         """Sliding minimum: delays rise from left to right, so the left one is the smallest in the window."""

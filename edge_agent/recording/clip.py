@@ -15,6 +15,7 @@ from pathlib import Path
 
 import av
 import av.error
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from edge_agent.camera.packets import Packet, StreamInfo
@@ -177,18 +178,29 @@ def read_clip_meta(path: Path) -> ClipMeta:
 def read_clip_head(path: Path) -> tuple[ClipMeta, StreamInfo]:
     """What a clip file says about itself and its stream (without `header`); ValueError where it is no clip of ours."""
     try:
-        with av.open(f"file:{path}", "r", format="mp4", container_options={"protocol_whitelist": "file"}) as clip:
+        with av.open(
+            f"file:{path}",
+            "r",
+            format="mp4",
+            container_options={"protocol_whitelist": "file"},
+            metadata_errors="replace",
+        ) as clip:
             told = clip.metadata
-            stream = clip.streams.video[0]
-            context = stream.codec_context
-            info = StreamInfo(
-                context.name, context.width, context.height, None, stream.time_base or Fraction(1, 90_000), b""
-            )
+            (stream,) = clip.streams.video
+            context: VideoCodecContext | None = stream.codec_context
+            time_base = stream.time_base or Fraction(1, 90_000)
+        if context is None:
+            raise _not_ours(path)
+        info = StreamInfo(context.name, context.width, context.height, None, time_base, b"")
         box, camera, episode, clip_id = (told[_KEYS[name]] for name in ("box", "camera", "episode", "clip"))
         meta = ClipMeta(box, camera, episode, clip_id, int(told[_KEYS["first_frame_wall_ms"]]))
-    except (av.error.FFmpegError, IndexError, KeyError, ValueError):
-        raise ValueError(f"{path.name} is no clip of this program: its head cannot be read") from None
+    except (av.error.FFmpegError, OSError, KeyError, ValueError):
+        raise _not_ours(path) from None
     return meta, info
+
+
+def _not_ours(path: Path) -> ValueError:
+    return ValueError(f"{path.name} is no clip of this program: its head cannot be read")
 
 
 def _iso(wall_ms: int) -> str:
