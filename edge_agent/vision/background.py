@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 Image = NDArray[Any]
 
-CELL = 8
+CELL = 12
 LEARN_S = 6.0
 """Time in which the background follows what it sees."""
 FAST_S = 0.35
@@ -37,6 +37,11 @@ CLEAR = 1.8
 
 def _ema(seconds: float, dt_s: float) -> float:
     return 1.0 - math.exp(-dt_s / seconds)
+
+
+def _median(values: Image) -> float:
+    middle = len(values) // 2
+    return float(np.partition(values, middle)[middle])
 
 
 def _above(values: Image, limit: float) -> Image:
@@ -100,34 +105,33 @@ class Background:
         """One gain and offset that carry the background to this frame's light, whatever moves in parts of it."""
         now = cv2.resize(self.now, self._cells, interpolation=cv2.INTER_AREA).ravel()[self._seen_cells]
         was = cv2.resize(self.mean, self._cells, interpolation=cv2.INTER_AREA).ravel()[self._seen_cells]
-        error = np.abs(now - was)
-        gain, offset, best = 1.0, 0.0, float(np.median(error))
-        if best < 0.3 * NOISE_FLOOR:
-            self.gain, self.offset = 1.0, 0.0
-            self.changed_share = float(np.mean(error > 12.0))
-            return
-        ratio = float(np.median((now + 4.0) / (was + 4.0)))
-        for try_gain, try_offset in ((ratio, 4.0 * (ratio - 1.0)), (1.0, float(np.median(now - was)))):
-            trial = float(np.median(np.abs(now - try_gain * was - try_offset)))
-            if trial < best * 0.9:
-                gain, offset, best = try_gain, try_offset, trial
-        for _ in range(2):
+        rise = now - was
+        error = np.abs(rise)
+        gain, offset, best = 1.0, 0.0, _median(error)
+        if best >= 0.3 * NOISE_FLOOR:
+            ratio = _median((now + 4.0) / (was + 4.0))
+            for try_gain, try_offset in ((ratio, 4.0 * (ratio - 1.0)), (1.0, _median(rise))):
+                trial = _median(np.abs(now - try_gain * was - try_offset))
+                if trial < best * 0.9:
+                    gain, offset, best = try_gain, try_offset, trial
+            for _ in range(2):
+                fits = np.abs(now - gain * was - offset) <= max(2.0, 2.5 * best)
+                x, y = was[fits], now[fits]
+                if len(x) < 8:
+                    break
+                mean_x, mean_y = float(np.add.reduce(x)) / len(x), float(np.add.reduce(y)) / len(x)
+                x, y = x - mean_x, y - mean_y
+                # The ridge keeps a picture without contrast from inventing a gain.
+                slope = (float(x @ y) / len(x) + 25.0 * gain) / (float(x @ x) / len(x) + 25.0)
+                slope = min(4.0, max(0.2, slope))
+                shift = mean_y - slope * mean_x
+                trial = _median(np.abs(now - slope * was - shift))
+                if trial > best:
+                    break
+                gain, offset, best = slope, shift, trial
             error = np.abs(now - gain * was - offset)
-            fits = error <= max(2.0, 2.5 * best)
-            x, y = was[fits], now[fits]
-            if len(x) < 8:
-                break
-            mean_x, mean_y = float(x.mean()), float(y.mean())
-            variance = float(np.mean((x - mean_x) ** 2))
-            slope = (float(np.mean((x - mean_x) * (y - mean_y))) + 25.0 * gain) / (variance + 25.0)
-            slope = min(4.0, max(0.2, slope))
-            shift = mean_y - slope * mean_x
-            trial = float(np.median(np.abs(now - slope * was - shift)))
-            if trial > best:
-                break
-            gain, offset, best = slope, shift, trial
         self.gain, self.offset = gain, offset
-        self.changed_share = float(np.mean(np.abs(now - gain * was - offset) > 12.0))
+        self.changed_share = float(np.count_nonzero(error > 12.0)) / len(error)
 
     def _follow_light(self) -> None:
         """Carries all layers to the new light, also where something stands before them."""

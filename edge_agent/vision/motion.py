@@ -24,7 +24,23 @@ WORKING_AREA = 320 * 240
 STATIC_S = 12.0
 """What stood without stirring for so long becomes part of the scene."""
 GHOST_S = 0.7
-MAX_BLOBS = 64
+MAX_BLOBS = 48
+JOIN = np.ones((5, 3), np.uint8)
+RIM = np.ones((3, 3), np.uint8)
+
+
+def _shrunk(luma: Image, width: int, height: int) -> Image:
+    """By exact halves first: ten times quicker than averaging over uneven areas at once, and nearly the same."""
+    while luma.shape[1] >= 2 * width and luma.shape[0] >= 2 * height:
+        luma = cv2.resize(luma, (luma.shape[1] // 2, luma.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    if luma.shape != (height, width):
+        luma = cv2.resize(luma, (width, height), interpolation=cv2.INTER_LINEAR)
+    return luma
+
+
+def _doubled(half: Image, shape: tuple[int, int]) -> Image:
+    """Each pixel twice in both directions, cut off at `shape`."""
+    return half.repeat(2, axis=0).repeat(2, axis=1)[: shape[0], : shape[1]]
 
 
 class _View:
@@ -62,8 +78,7 @@ class MotionDetector:
             self._last_ms = None
         dt_s = 0.1 if self._last_ms is None else min(1.0, max(0.001, (t_ms - self._last_ms) / 1000))
         self._last_ms = t_ms
-        small = cv2.resize(luma, (view.width, view.height), interpolation=cv2.INTER_AREA)
-        small = cv2.blur(small, (3, 3))
+        small = cv2.blur(_shrunk(luma, view.width, view.height), (3, 3))
         scene = view.background
         first = scene.learned_s < 0
         scene.take(small, dt_s)
@@ -107,13 +122,20 @@ class MotionDetector:
         mask = cv2.medianBlur(perhaps, 5)
         before, view.foreground = view.foreground, mask
         lasting_share = min(0.7, 0.2 + 2.0 * cv2.countNonZero(mask) / mask.size)
-        joined = cv2.dilate(mask, np.ones((5, 3), np.uint8))
+        if not cv2.countNonZero(mask):
+            return np.zeros((0, 0), np.int32), []
+        # Patches are joined and labelled at half size: a quarter of the cost, and parts of one body come together.
+        joined = np.ascontiguousarray(cv2.dilate(mask, JOIN)[::2, ::2])
         _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8, ltype=cv2.CV_32S)
         blobs: list[Blob] = []
-        order = np.argsort(-stats[1:, cv2.CC_STAT_AREA])[:MAX_BLOBS] + 1
-        for label in order.tolist():
+        order = np.argsort(-stats[1:, cv2.CC_STAT_AREA]) + 1
+        if len(order) > MAX_BLOBS:
+            kept = np.isin(labels, order[:MAX_BLOBS]).astype(np.uint8)
+            cv2.bitwise_and(mask, _doubled(kept, mask.shape) * np.uint8(255), dst=mask)
+        for label in order[:MAX_BLOBS].tolist():
             x, y, w, h, _ = stats[label].tolist()
-            here = labels[y : y + h, x : x + w] == label
+            here = _doubled(labels[y : y + h, x : x + w] == label, (view.height - 2 * y, view.width - 2 * x))
+            x, y, (h, w) = 2 * x, 2 * y, here.shape
             part = np.where(here, mask[y : y + h, x : x + w], 0).astype(np.uint8)
             area = cv2.countNonZero(part)
             if area < view.places.least_area or not cv2.countNonZero(
@@ -127,7 +149,7 @@ class MotionDetector:
             if n_changed < 0.1 * area or n_changed < 0.5 * n_lit:
                 mask[y : y + h, x : x + w][here] = 0
                 continue
-            ring = cv2.subtract(part, cv2.erode(part, np.ones((3, 3), np.uint8)))
+            ring = cv2.subtract(part, cv2.erode(part, RIM))
             on_ring = edge[ring > 0]
             contour = float(on_ring.sum() / (np.abs(on_ring).sum() + 1.0)) if len(on_ring) else 0.0
             moments = cv2.moments(part, binaryImage=True)
@@ -157,7 +179,8 @@ class MotionDetector:
             if track.seen_s != now_s:
                 continue
             blob = track.blob
-            here = labels[blob.y0 : blob.y1, blob.x0 : blob.x1] == blob.label
+            corner = labels[blob.y0 // 2 : (blob.y1 + 1) // 2, blob.x0 // 2 : (blob.x1 + 1) // 2]
+            here = _doubled(corner == blob.label, (blob.y1 - blob.y0, blob.x1 - blob.x0))
             gone = blob.contour < -0.3 and now_s - track.stirred_s > GHOST_S
             still = now_s - track.stirred_s > STATIC_S
             if gone or still:

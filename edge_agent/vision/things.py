@@ -53,7 +53,9 @@ class Track:
     first_y: float
     first_box: tuple[int, int, int, int]
     hits: int = 1
-    overlaps: int = 0
+    lasting: int = 0
+    strays: int = 0
+    """Frames in which it was neither on its old place nor where its speed said."""
     path: float = 0.0
     confirmed: bool = False
     reach: float = 0.0
@@ -131,15 +133,18 @@ class Things:
     def _continue(self, track: Track, blob: Blob, now_s: float) -> None:
         dt_s = max(0.01, now_s - track.seen_s)
         move_x, move_y = blob.cx - track.x, blob.cy - track.y
-        blend = 0.4
+        track.x += 0.7 * move_x
+        track.y += 0.7 * move_y
+        track.path += 0.7 * math.hypot(move_x, move_y)
+        track.lasting += blob.lasting
+        if not blob.lasting and track.hits > 1:
+            miss = math.hypot(move_x - track.velocity[0] * dt_s, move_y - track.velocity[1] * dt_s)
+            track.strays += miss > 3.0 + 0.25 * max(blob.x1 - blob.x0, blob.y1 - blob.y0)
+        blend = 0.4 if track.hits > 1 else 1.0
         track.velocity = (
             track.velocity[0] * (1 - blend) + blend * move_x / dt_s,
             track.velocity[1] * (1 - blend) + blend * move_y / dt_s,
         )
-        track.x += 0.7 * move_x
-        track.y += 0.7 * move_y
-        track.path += 0.7 * math.hypot(move_x, move_y)
-        track.overlaps += blob.lasting
         track.blob, track.seen_s = blob, now_s
         track.hits += 1
         track.reach = max(track.reach, track.travelled())
@@ -150,8 +155,10 @@ class Things:
 
     def _shown(self, track: Track, now_s: float) -> bool:
         """Whether it has moved as things do: away from where it appeared, by a good part of its own size."""
-        loose = track.overlaps < 0.6 * (track.hits - 1)
+        loose = track.lasting < 0.6 * (track.hits - 1)
         if track.hits < self._least_hits + (3 if loose else 0):
+            return False
+        if track.strays > 0.2 * track.hits:
             return False
         if track.travelled() < (0.75 if loose else 0.35) * track.path:
             return False
