@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Select, and_, func, insert, or_, select, upda
 from collector.store.clips import Clip
 from collector.store.schema import (
     alerts,
+    boxes,
     cameras,
     changes,
     clips,
@@ -68,7 +69,7 @@ class Episode:
 
 @dataclass(frozen=True, kw_only=True)
 class Incident:
-    """An incident with its episodes, earliest first."""
+    """An incident with its episodes, earliest first; `site` is where its camera hangs."""
 
     id: str
     rule: str
@@ -83,6 +84,7 @@ class Incident:
     outcome: str | None
     closed_ms: int | None
     late_ms: int
+    site: str = ""
     episodes: tuple[Episode, ...] = ()
 
     @property
@@ -117,7 +119,9 @@ _EPISODE_COLUMNS = tuple(
     )
 )  # fmt: skip
 _CLIP_COLUMNS = tuple(clips.c[name] for name in Clip.__dataclass_fields__)
-_INCIDENT_COLUMNS = tuple(incidents.c[name] for name in Incident.__dataclass_fields__ if name != "episodes")
+_INCIDENT_COLUMNS = tuple(
+    incidents.c[name] for name in Incident.__dataclass_fields__ if name not in ("episodes", "site")
+)
 
 
 # --- episodes ----------------------------------------------------------------------------------------------------
@@ -206,7 +210,19 @@ def _with_episodes(connection: Connection, rows: list[Row]) -> list[Incident]:
     of_incident: dict[str | None, list[Episode]] = {}
     for episode in _whole(connection, members):
         of_incident.setdefault(episode.incident, []).append(episode)
-    return [Incident(**row, episodes=tuple(of_incident.get(row["id"], ()))) for row in rows]
+    site_of = dict(
+        connection.execute(
+            select(cameras.c.id, boxes.c.site)
+            .join(boxes, boxes.c.id == cameras.c.box)
+            .where(cameras.c.id.in_({row["camera"] for row in rows}))
+        )
+        .tuples()
+        .all()
+    )
+    return [
+        Incident(**row, site=site_of.get(row["camera"], ""), episodes=tuple(of_incident.get(row["id"], ())))
+        for row in rows
+    ]
 
 
 def incident_of_episode(connection: Connection, episode: str) -> str | None:

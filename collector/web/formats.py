@@ -57,11 +57,13 @@ class Formats:
         whole = round(seconds)
         if whole < 60:
             return f"{whole} {word('unit.s')}"
-        if whole < 3600:
-            return f"{whole // 60} {word('unit.min')} {whole % 60:02d} {word('unit.s')}"
-        if whole < 48 * 3600:
-            return f"{whole // 3600} {word('unit.h')} {whole % 3600 // 60:02d} {word('unit.min')}"
-        return f"{whole // 86400} {word('unit.d')} {whole % 86400 // 3600} {word('unit.h')}"
+        for unit_s, larger, part_s, smaller in ((60, "min", 1, "s"), (3600, "h", 60, "min"), (86400, "d", 3600, "h")):
+            if whole < unit_s * (60 if unit_s < 3600 else 48) or larger == "d":
+                rest = whole % unit_s // part_s
+                return f"{whole // unit_s} {word(f'unit.{larger}')}" + (
+                    f" {rest} {word(f'unit.{smaller}')}" if rest else ""
+                )
+        raise AssertionError("days take all that is left")
 
     def ago(self, then_ms: int | None, now_ms: int) -> str:
         """How long ago, in words; a moment in the future (clocks differ) is "just now"."""

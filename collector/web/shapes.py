@@ -72,6 +72,7 @@ def incident_json(incident: Incident) -> Json:
         "id": incident.id,
         "rule": incident.rule,
         "severity": incident.severity,
+        "site": incident.site,
         "box": incident.box,
         "camera": incident.camera,
         "start": rfc3339(incident.start_ms),
