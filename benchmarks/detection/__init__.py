@@ -1,0 +1,1 @@
+"""Events, quiet and pixels that detectors get right on labelled recordings."""
