@@ -11,6 +11,16 @@ from typing import Literal
 
 Severity = Literal["low", "normal", "high"]
 SEVERITY_RANK: dict[Severity, int] = {"low": 0, "normal": 1, "high": 2}
+
+
+def severity_of(text: str) -> Severity:
+    """A severity that was stored as text."""
+    for severity in SEVERITY_RANK:
+        if severity == text:
+            return severity
+    raise ValueError(f"{text!r} is no severity: low, normal or high")
+
+
 ALL_WEEK = frozenset(range(7))
 DAY_MINUTES = 24 * 60
 

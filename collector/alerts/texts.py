@@ -103,7 +103,6 @@ def write(facts: AlertFacts, language: Language, zone: tzinfo) -> AlertText:
     words = _CATALOGUE[language]
     camera = facts.camera_title or facts.camera
     title = words[facts.subject].format(place=", ".join(part for part in (camera, facts.site or facts.box) if part))
-    late = duration(facts.late_ms, language)
     lines = [words["time"].format(time=local_stamp(facts.at_ms, zone))]
     if facts.camera is not None:
         lines.append(words["camera"].format(camera=_with_name(facts.camera_title, f"{facts.box}/{facts.camera}")))
@@ -115,12 +114,17 @@ def write(facts: AlertFacts, language: Language, zone: tzinfo) -> AlertText:
         lines.append(words["reason"].format(reason=_REASONS[language].get(facts.reason, facts.reason)))
     if not facts.clock_set:
         lines.append(words["clock"])
-    if facts.late_ms:
-        title = words["late_title"].format(late=late, title=title)
-        lines.append(words["late"].format(late=late))
     if facts.link is not None:
         lines.append(words["link"].format(link=facts.link))
-    return AlertText(title, "\n".join(lines), facts.rings)
+    text = AlertText(title, "\n".join(lines), facts.rings)
+    return mark_late(text, facts.late_ms, language) if facts.late_ms else text
+
+
+def mark_late(text: AlertText, late_ms: int, language: Language) -> AlertText:
+    """The same alert, saying first how late it is; it does not ring."""
+    words, late = _CATALOGUE[language], duration(late_ms, language)
+    title = words["late_title"].format(late=late, title=text.title)
+    return AlertText(title, words["late"].format(late=late) + "\n" + text.body, rings=False)
 
 
 def local_stamp(wall_ms: int, zone: tzinfo) -> str:

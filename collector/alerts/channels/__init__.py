@@ -1,0 +1,1 @@
+"""Ways to reach people: one protocol, a file for each kind."""

@@ -1,0 +1,110 @@
+"""Apprise as a channel: ntfy, e-mail, webhooks, SMS gateways and a hundred more, by URL.
+
+Apprise answers yes or no and writes the reason to its log; the reason is read from there, reduced to what holds no
+secret (its log and its URLs may hold tokens). One channel may have several addresses; a try sends only to those that
+have not taken this alert yet.
+"""
+
+import logging
+import re
+import threading
+
+from apprise import Apprise, AppriseAttachment, NotifyFormat, NotifyType
+from apprise.attachment.memory import AttachMemory
+
+from collector.alerts.channels.protocol import ChannelBusy, ChannelRefused
+from collector.alerts.texts import AlertText, Language
+from vonggac.daemon.logs import get_logger
+
+log = get_logger(__name__)
+CONNECT_S = 5.0
+READ_S = 10.0
+REMEMBERED = 1000
+_PASSING = frozenset({408, 409, 423, 425, 429})
+_STATUS = re.compile(r"error=(\d{3})\b")
+
+
+class AppriseChannel:
+    """People reached through Apprise. Raises ValueError for an address that Apprise does not understand."""
+
+    def __init__(
+        self, name: str, urls: tuple[str, ...], language: Language = "vi", may_carry_pictures: bool = False
+    ) -> None:
+        self.name = name
+        self.language: Language = language
+        self.may_carry_pictures = may_carry_pictures
+        self._taken: dict[str, set[int]] = {}
+        self._services = []
+        if not urls:
+            raise ValueError(f"channel {name}: no address; its file needs one Apprise URL a line")
+        for number, url in enumerate(urls, 1):
+            service = Apprise.instantiate(url, suppress_exceptions=True)
+            if service is None:
+                raise ValueError(f"channel {name}: address {number} is no URL that Apprise understands")
+            service.socket_connect_timeout = CONNECT_S
+            service.socket_read_timeout = READ_S
+            self._services.append(service)
+
+    def send(self, alert: str, text: AlertText, picture: bytes | None) -> None:
+        """Send to each address that has not taken it. A refusal by one is a refusal: a person must look."""
+        taken = self._taken.setdefault(alert, set())
+        busy, refused = [], []
+        for number, service in enumerate(self._services, 1):
+            if number in taken:
+                continue
+            with _Overheard() as overheard:
+                went = service.notify(
+                    body=text.body,
+                    title=text.title,
+                    notify_type=NotifyType.WARNING if text.rings else NotifyType.INFO,
+                    body_format=NotifyFormat.TEXT,
+                    attach=_attachment(picture) if picture is not None and self.may_carry_pictures else None,
+                )
+            if went:
+                taken.add(number)
+            elif overheard.status is not None and 400 <= overheard.status < 500 and overheard.status not in _PASSING:
+                refused.append(f"address {number}: HTTP {overheard.status}")
+            else:
+                busy.append(f"address {number}: " + (f"HTTP {overheard.status}" if overheard.status else "no answer"))
+        if busy:
+            while len(self._taken) > REMEMBERED:
+                del self._taken[next(iter(self._taken))]
+            raise ChannelBusy("; ".join(busy + refused))
+        del self._taken[alert]
+        if refused:
+            raise ChannelRefused("; ".join(refused))
+
+
+def read_urls(text: str) -> tuple[str, ...]:
+    """The addresses of a channel's file: one a line; empty lines and lines with # in front do not count."""
+    lines = (line.strip() for line in text.splitlines())
+    return tuple(line for line in lines if line and not line.startswith("#"))
+
+
+def _attachment(picture: bytes) -> AppriseAttachment:
+    attachment = AppriseAttachment()
+    attachment.add(AttachMemory(content=picture, name="vonggac.jpg", mimetype="image/jpeg"))  # type: ignore[no-untyped-call]
+    return attachment
+
+
+class _Overheard(logging.Handler):
+    """What Apprise logs in this thread while it sends: the HTTP status, and nothing else of it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.status: int | None = None
+        self._thread = threading.get_ident()
+        self._logger = logging.getLogger("apprise")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the status of the last complaint."""
+        found = _STATUS.search(record.getMessage()) if record.thread == self._thread else None
+        if found is not None:
+            self.status = int(found.group(1))
+
+    def __enter__(self) -> "_Overheard":
+        self._logger.addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._logger.removeHandler(self)
