@@ -83,7 +83,10 @@ class Broker:
 class MqttLink:
     """A Link. `will` makes the bytes of the last will anew for each connection."""
 
-    def __init__(self, broker: Broker, will: Callable[[], bytes]) -> None:
+    def __init__(
+        self, broker: Broker, will: Callable[[], bytes], connect_deadline_s: float = CONNECT_DEADLINE_S
+    ) -> None:
+        self._connect_deadline_s = connect_deadline_s
         self._broker = broker
         self._will = will
         self._speaks = "3.1.1" if broker.protocol == "3.1.1" else "5"
@@ -111,7 +114,7 @@ class MqttLink:
         self._refusal = ""
         self._under_way.clear()
         self._bytes_under_way = 0
-        self._deadline = time.monotonic() + CONNECT_DEADLINE_S
+        self._deadline = time.monotonic() + self._connect_deadline_s
         try:
             if self._broker.tls is not None:
                 client.tls_set_context(self._broker.tls.context())
@@ -199,7 +202,7 @@ class MqttLink:
         client.username_pw_set(self._broker.box, self._broker.secret)
         client.will_set(topics.up(self._broker.box, "status"), self._will(), qos=1, retain=True)
         client.max_inflight_messages_set(MAX_UNDER_WAY + 1)
-        client.connect_timeout = CONNECT_DEADLINE_S
+        client.connect_timeout = self._connect_deadline_s
         client.on_socket_open = _tune
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
