@@ -7,6 +7,7 @@ text of the library gets out, since it may hold the URL with its password.
 import errno
 import socket
 import stat
+import time
 from pathlib import Path
 from typing import Protocol
 
@@ -81,10 +82,13 @@ def open_container(address: SourceAddress, deadlines: OpenDeadlines, stop: Stopp
         except (av.error.FFmpegError, OSError, ValueError):
             if stop.is_set():
                 break
+    began = time.monotonic()
     try:
         return _open(address, *tries[-1], deadlines)
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise explain(error, address, deadlines.open_s, opened=False) from None
+        # The RTSP demuxer calls it invalid data when the deadline interrupts it.
+        late = isinstance(error, av.error.InvalidDataError) and time.monotonic() - began >= deadlines.open_s
+        raise explain(TimeoutError() if late else error, address, deadlines.open_s, opened=False) from None
 
 
 def _open(
@@ -161,7 +165,9 @@ def explain(error: Exception, address: SourceAddress, deadline_s: float, *, open
         return _refusal(address, "unreachable", "cannot be reached: check the address, the cable and the power")
     if _number(error) == errno.EBUSY:
         return _refusal(address, "refused", "is in use by another program: close that one")
-    if isinstance(error, av.error.PermissionError):
+    if address.kind == "usb" and _number(error) in (errno.ENOTTY, errno.EINVAL):
+        return _refusal(address, "not_video", "is a device, but not a camera that gives pictures: try another number")
+    if address.kind == "usb" and isinstance(error, av.error.PermissionError):
         return _refusal(address, "unauthorised", "may not be opened: add this program's user to the group 'video'")
     if isinstance(error, av.error.EOFError) or _number(error) in _CUT:
         return _refusal(address, "ended", "closed the connection: it may be restarting, or have too many viewers")
@@ -171,7 +177,7 @@ def explain(error: Exception, address: SourceAddress, deadline_s: float, *, open
         return _refusal(address, "not_video", "is not a video that can be understood: half-written, or another kind")
     if address.kind in ("rtsp", "http") and not opened and not _resolves(address):
         return _refusal(address, "unreachable", "has a host name that nobody knows: check the spelling, or the DNS")
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and address.kind != "file":
         return _refusal(address, "unreachable", f"cannot be read ({_of_system(error)})")
     return _refusal(address, "not_video", "gave no video; the demuxer does not say why")
 

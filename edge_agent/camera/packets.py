@@ -11,8 +11,8 @@ from fractions import Fraction
 class StreamInfo:
     """What one opened video stream is.
 
-    `header` is a tiny MP4 (ftyp + moov, no samples) made right after opening: whoever muxes packets of this stream
-    later opens it as the template of the output stream, so codec parameters survive the input. It is b"" where MP4
+    `header` is a tiny file (NUT, no pictures) made right after opening: whoever muxes packets of this stream later
+    opens it as the template of the output stream, so codec parameters survive the input. It is b"" where MP4
     cannot hold the codec: such a stream is looked at but not recorded.
     """
 

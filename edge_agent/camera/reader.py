@@ -196,17 +196,27 @@ def open_reader(address: SourceAddress, deadlines: Deadlines, clock: Moments, st
 
 
 def stream_header(stream: VideoStream) -> bytes:
-    """The MP4 that `StreamInfo.header` promises, or b"" where MP4 cannot hold the codec."""
-    target = io.BytesIO()
-    codec = stream.codec_context.name
+    """What `StreamInfo.header` promises, or b"" where MP4 cannot hold the codec or its parameters are not known."""
     try:
-        with av.open(target, "w", format="mp4", options={"movflags": "empty_moov+default_base_moof"}) as output:
-            copy = output.add_stream_from_template(stream, opaque=True)
-            if codec == "hevc":
-                copy.codec_context.codec_tag = "hvc1"  # players of the Apple kind refuse hev1
-            output.start_encoding()
+        _empty_file(stream, "mp4")  # only to see whether it can be done
+        # NUT keeps the codec parameters as the source gave them. MP4 turns Annex B parameters into its own form, and
+        # the clip's muxer then takes packets with start codes for length-prefixed ones: clips that nothing decodes.
+        return _empty_file(stream, "nut")
     except (av.error.FFmpegError, ValueError):
         return b""
+
+
+def _empty_file(stream: VideoStream, container: str) -> bytes:
+    target = io.BytesIO()
+    options = {"movflags": "empty_moov"} if container == "mp4" else {}
+    with av.open(target, "w", format=container, options=options) as output:
+        copy = output.add_stream_from_template(stream, opaque=True)
+        output.start_encoding()
+        if container == "nut":  # its reader wants one packet before it believes in the stream
+            packet = av.Packet(bytes(8))
+            packet.stream, packet.is_keyframe = copy, True
+            packet.pts = packet.dts = 0
+            output.mux_one(packet)
     return target.getvalue()
 
 

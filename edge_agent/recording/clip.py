@@ -65,10 +65,11 @@ class ClipWriter:
             {_KEYS[name]: str(getattr(meta, name)) for name in _KEYS}
             | {"creation_time": _iso(meta.first_frame_wall_ms), "encoder": "vonggac"}
         )
-        with av.open(io.BytesIO(info.header)) as template:
+        with av.open(io.BytesIO(info.header), "r", format="nut") as template:
             source = template.streams.video[0]
             self._stream: VideoStream = self._container.add_stream_from_template(source, opaque=True)
-            self._stream.codec_context.codec_tag = source.codec_tag
+            if info.codec == "hevc":
+                self._stream.codec_context.codec_tag = "hvc1"  # players of the Apple kind refuse hev1
         self._stream.time_base = self._time_base
         self._container.start_encoding()
         self._file.write(boxes.free_box(_RESERVE_BYTES))
