@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from edge_agent.outbox.errors import OutboxFull
 from edge_agent.outbox.items import KeptClip
 from edge_agent.outbox.outbox import Outbox
 from vonggac.daemon.logs import get_logger
@@ -83,6 +84,17 @@ class DiskBudget:
         disk = os.statvfs(self._outbox.folder)
         use = DiskUse(disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize, self._outbox.snapshot_bytes())
         todo = plan(self._outbox.kept_clips(), use, self._limits)
+        try:
+            self._carry_out(todo)
+        except OutboxFull as error:  # tried again soon; events go on as long as there is any room
+            log.error("disk is so full that making room could not be noted", reason=str(error))
+        if todo.short_bytes and not self._told_short:
+            log.error("disk is full of what is not the agent's; events go on", missing_bytes=todo.short_bytes)
+        self._told_short = todo.short_bytes > 0
+        self._outbox.restore_reserve()
+        return todo
+
+    def _carry_out(self, todo: Plan) -> None:
         if todo.clips:
             lost = [clip.clip for clip in todo.clips if clip.state != "delivered"]
             freed = self._outbox.forget_clips([clip.clip for clip in todo.clips], REASON)
@@ -90,8 +102,3 @@ class DiskBudget:
         if todo.snapshot_bytes:
             freed = self._outbox.forget_oldest_snapshots(todo.snapshot_bytes, REASON)
             log.warning("snapshots deleted for room on the disk", bytes=freed)
-        if todo.short_bytes and not self._told_short:
-            log.error("disk is full of what is not the agent's; events go on", missing_bytes=todo.short_bytes)
-        self._told_short = todo.short_bytes > 0
-        self._outbox.restore_reserve()
-        return todo

@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from edge_agent.outbox.database import DATABASE
-from edge_agent.outbox.outbox import stats_of
+from edge_agent.outbox.store import stats_of
 from vonggac.wire.messages import OutboxHealth
 
 

@@ -5,16 +5,10 @@ rows; a clip is a file beneath the data folder and a row.
 """
 
 import hashlib
-import os
 import sqlite3
-import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from edge_agent.outbox.database import open_database, take_lock, transaction
-from edge_agent.outbox.envelopes import make_envelope
-from edge_agent.outbox.errors import OutboxFull
 from edge_agent.outbox.items import (
     ClipClass,
     ItemKind,
@@ -25,12 +19,11 @@ from edge_agent.outbox.items import (
     WaitingEvent,
     WaitingSnapshot,
 )
-from edge_agent.outbox.rescue import find_aside, rescue
-from edge_agent.outbox.reserve import Reserve
+from edge_agent.outbox.store import Store, stats_of
 from vonggac.daemon.clock import Clock
 from vonggac.daemon.files import sync_folder
 from vonggac.daemon.logs import get_logger
-from vonggac.wire.codec import MAX_SNAPSHOT_BYTES, encode
+from vonggac.wire.codec import MAX_SNAPSHOT_BYTES
 from vonggac.wire.messages import Body, ClipReady, DataLost, Envelope, OutboxHealth, Receipt
 
 log = get_logger(__name__)
@@ -40,35 +33,27 @@ class Outbox:
     """The outbox of one box, in its data folder.
 
     Raises OutboxInUse when another process has it, RuntimeError for a database of another box or a newer version. A
-    corrupt database is set aside; what it still tells is moved into a new one.
+    corrupt database is set aside; what it still tells is moved into a new one. Every method that writes raises
+    OutboxFull, with nothing changed, when the disk takes no more; putting in and making room use the reserve first.
     """
 
     def __init__(self, folder: Path, clock: Clock, box: str) -> None:
         self.folder = folder
-        self._clock = clock
-        self._box = box
-        self._lock = threading.RLock()
-        self._listeners: list[Callable[[], None]] = []
-        self._owner = take_lock(folder)
-        try:
-            self._reserve = Reserve(folder)
-            self._connection = open_database(folder, box, clock)
-        except BaseException:
-            os.close(self._owner)
-            raise
-        self.id: str = self._connection.execute("SELECT id FROM outbox").fetchone()["id"]
         self.refused_receipts = 0
-        aside = find_aside(self._connection, folder)
-        if aside is not None:
-            rescue(aside, self._connection, folder, box, clock)
+        self._clock = clock
+        self._listeners: list[Callable[[], None]] = []
+        self._store = Store(folder, clock, box)
         self._finish_deletions()
-        self._reserve.restore()
+        self._store.reserve.restore()
+
+    @property
+    def id(self) -> str:
+        """The id of this database: numbers are unique only within it."""
+        return self._store.id
 
     def close(self) -> None:
         """Let go of the database and of the folder."""
-        with self._lock:
-            self._connection.close()
-            os.close(self._owner)
+        self._store.close()
 
     def listen(self, callback: Callable[[], None]) -> None:
         """Have `callback` called, from whichever thread, after something new waits or a parked item is tried again."""
@@ -84,26 +69,31 @@ class Outbox:
         """Number and keep events with their snapshots: all or none, one sync.
 
         Raises ValueError for a body that has no number on the wire or is longer than the wire takes, and for a
-        snapshot over 40 KB: nothing that cannot go out may enter. Raises OutboxFull when the disk takes no more.
+        snapshot that is no JPEG of at most 40 KB: nothing that cannot go out may enter.
         """
-        try:
-            envelopes = self._put_events(bodies, snapshots)
-        except OutboxFull:
-            if not self._reserve.use():
-                raise
-            log.warning("disk is full: the outbox uses its reserve", folder=str(self.folder))
-            envelopes = self._put_events(bodies, snapshots)
+
+        def put(connection: sqlite3.Connection) -> list[Envelope]:
+            envelopes = [self._store.insert_event(body) for body in bodies]
+            last = envelopes[-1].seq if envelopes else self._store.last_seq()
+            for snapshot in snapshots:
+                sha256 = _sha256_of(snapshot)
+                named = (e.seq for e in envelopes if getattr(e.body, "snapshot_sha256", None) == sha256)
+                connection.execute(
+                    "INSERT INTO snapshot (sha256, episode, seq, made_ms, jpeg) VALUES (?, ?, ?, ?, ?) "
+                    "ON CONFLICT DO NOTHING",
+                    (sha256, snapshot.episode, next(named, last) or 0, self._clock.wall_ms(), snapshot.jpeg),
+                )
+            return envelopes
+
+        envelopes = self._store.durably(put)
         self._tell()
         return envelopes
 
     def put_snapshot(self, episode: str, jpeg: bytes) -> str:
         """Keep a snapshot by itself; returns its SHA-256, by which an event may name it later."""
         snapshot = NewSnapshot(episode, jpeg)
-        sha256 = _sha256_of(snapshot)
-        with self._writing():
-            self._insert_snapshot(snapshot, sha256, self._last_seq())
-        self._tell()
-        return sha256
+        self.put_events([], [snapshot])
+        return _sha256_of(snapshot)
 
     def put_clip(self, body: ClipReady, path: Path, clip_class: ClipClass = ClipClass.NORMAL) -> Envelope:
         """Take over a clip file that is whole and synced: its row and its event in one transaction.
@@ -114,43 +104,37 @@ class Outbox:
         size_bytes = path.stat().st_size
         if size_bytes != body.size_bytes:
             raise ValueError(f"{path} has {size_bytes} bytes, its clip_ready says {body.size_bytes}")
-        with self._writing():
-            known = self._connection.execute("SELECT 1 FROM clip WHERE clip = ? OR file = ?", (body.clip, file))
-            if known.fetchone():
+
+        def put(connection: sqlite3.Connection) -> Envelope:
+            if connection.execute("SELECT 1 FROM clip WHERE clip = ? OR file = ?", (body.clip, file)).fetchone():
                 raise ValueError(f"clip {body.clip} ({file}) is in the outbox already")
-            envelope = self._insert_event(body)
-            self._connection.execute(
-                "INSERT INTO clip (clip, episode, camera, seq, sha256, size_bytes, made_ms, class, file, state) "
+            envelope = self._store.insert_event(body)
+            connection.execute(
+                "INSERT INTO clip (clip, episode, camera, sha256, size_bytes, seq, made_ms, class, file, state) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'waiting')",
                 (
-                    body.clip,
-                    body.episode,
-                    body.camera,
-                    envelope.seq,
-                    body.sha256,
-                    body.size_bytes,
-                    envelope.wall_ms,
-                    int(clip_class),
-                    file,
+                    *(body.clip, body.episode, body.camera, body.sha256, body.size_bytes),
+                    *(envelope.seq, envelope.wall_ms, int(clip_class), file),
                 ),
             )
+            return envelope
+
+        envelope = self._store.durably(put)
         self._tell()
         return envelope
 
     def knows_file(self, path: Path) -> bool:
         """True when a row stands for this clip file, in whatever state: salvage must leave it alone."""
-        file = self._relative(path)
-        with self._lock:
-            return self._connection.execute("SELECT 1 FROM clip WHERE file = ?", (file,)).fetchone() is not None
+        return bool(self._store.read("SELECT 1 FROM clip WHERE file = ?", self._relative(path)))
 
     def files_without_row(self, clips: Path, suffix: str = ".mp4") -> list[Path]:
         """Clip files that were renamed into place but not taken over before a crash; oldest name first."""
         return [path for path in sorted(clips.glob(f"*{suffix}")) if not self.knows_file(path)]
 
     def raise_class(self, episode: str, clip_class: ClipClass) -> None:
-        """Make the waiting clips of an episode worth at least `clip_class`."""
-        with self._writing():
-            self._connection.execute(
+        """Make the clips of an episode worth at least `clip_class`."""
+        with self._store.writing() as connection:
+            connection.execute(
                 "UPDATE clip SET class = ? WHERE episode = ? AND class < ?", (int(clip_class), episode, int(clip_class))
             )
 
@@ -158,14 +142,13 @@ class Outbox:
 
     def last_seq(self) -> int:
         """The newest number given; 0 when none ever was."""
-        with self._lock:
-            return self._last_seq()
+        return self._store.last_seq()
 
     def next_events(self, limit: int, after: int = 0, until: int | None = None) -> list[WaitingEvent]:
         """Waiting events in order, numbers in (`after`, `until`]."""
-        rows = self._read(
+        rows = self._store.read(
             "SELECT seq, message FROM event WHERE seq > ? AND seq <= ? AND parked_reason IS NULL ORDER BY seq LIMIT ?",
-            (after, _MAX_INT if until is None else until, limit),
+            *(after, _MAX_INT if until is None else until, limit),
         )
         return [WaitingEvent(row["seq"], row["message"]) for row in rows]
 
@@ -176,14 +159,14 @@ class Outbox:
 
     def last_snapshot(self) -> int:
         """The newest snapshot's `number` among those waiting; 0 when none waits."""
-        return int(self._read("SELECT coalesce(max(number), 0) AS newest FROM snapshot", ())[0]["newest"])
+        return int(self._store.read("SELECT coalesce(max(number), 0) AS newest FROM snapshot")[0]["newest"])
 
     def next_snapshots(self, limit: int, after: int = 0, until: int | None = None) -> list[WaitingSnapshot]:
         """Waiting snapshots in order, `number` in (`after`, `until`]."""
-        rows = self._read(
+        rows = self._store.read(
             "SELECT number, sha256, episode, seq, jpeg FROM snapshot "
             "WHERE number > ? AND number <= ? AND parked_reason IS NULL ORDER BY number LIMIT ?",
-            (after, _MAX_INT if until is None else until, limit),
+            *(after, _MAX_INT if until is None else until, limit),
         )
         return [WaitingSnapshot(row["number"], row["sha256"], row["episode"], row["seq"], row["jpeg"]) for row in rows]
 
@@ -195,11 +178,11 @@ class Outbox:
     def next_clip(self, excluding: Collection[str] = (), *, newest: bool = False) -> WaitingClip | None:
         """The waiting clip of the highest class, the oldest of them (or the newest); `excluding` names clips."""
         marks = ",".join("?" * len(excluding))
-        rows = self._read(
+        rows = self._store.read(
             "SELECT clip, episode, camera, seq, sha256, size_bytes, file, upload_url FROM clip "  # noqa: S608
             f"WHERE state = 'waiting' AND clip NOT IN ({marks}) "
             f"ORDER BY class DESC, seq {'DESC' if newest else 'ASC'} LIMIT 1",
-            tuple(excluding),
+            *excluding,
         )
         if not rows:
             return None
@@ -217,12 +200,12 @@ class Outbox:
 
     def is_waiting(self, clip: str) -> bool:
         """True while the clip is still to be sent: a receipt or the disk budget may end an upload at any moment."""
-        return bool(self._read("SELECT 1 FROM clip WHERE clip = ? AND state = 'waiting'", (clip,)))
+        return bool(self._store.read("SELECT 1 FROM clip WHERE clip = ? AND state = 'waiting'", clip))
 
     def note_upload(self, clip: str, upload_url: str | None) -> None:
         """Remember where a begun upload goes on, over restarts too; None forgets it."""
-        with self._writing():
-            self._connection.execute("UPDATE clip SET upload_url = ? WHERE clip = ?", (upload_url, clip))
+        with self._store.writing() as connection:
+            connection.execute("UPDATE clip SET upload_url = ? WHERE clip = ?", (upload_url, clip))
 
     def receipt(self, receipt: Receipt) -> None:
         """Let go of what the collector has committed. Repeated, late and overlapping receipts do nothing more.
@@ -230,65 +213,37 @@ class Outbox:
         Ranges of another outbox, or beyond the last number given (numbers that this outbox never gave: an old card
         image was put back, or the receipt is wrong), let go of nothing and are counted in `refused_receipts`.
         """
-        with self._writing():
+        with self._store.writing() as connection:
             if receipt.ranges and self._is_ours(receipt):
                 gone = 0
                 for first, last in receipt.ranges:
-                    answer = self._connection.execute("DELETE FROM event WHERE seq BETWEEN ? AND ?", (first, last))
-                    gone += answer.rowcount
-                self._connection.execute("UPDATE outbox SET receipted = receipted + ?", (gone,))
+                    gone += connection.execute("DELETE FROM event WHERE seq BETWEEN ? AND ?", (first, last)).rowcount
+                connection.execute("UPDATE outbox SET receipted = receipted + ?", (gone,))
             for sha256 in receipt.snapshots:
-                self._connection.execute("DELETE FROM snapshot WHERE sha256 = ?", (sha256,))
+                connection.execute("DELETE FROM snapshot WHERE sha256 = ?", (sha256,))
             for sha256 in receipt.clips:
-                self._connection.execute(
+                connection.execute(
                     "UPDATE clip SET state = 'delivered', delivered_ms = ?, upload_url = NULL, parked_reason = NULL "
                     "WHERE sha256 = ? AND state IN ('waiting', 'parked')",
                     (self._clock.wall_ms(), sha256),
                 )
 
-    def _is_ours(self, receipt: Receipt) -> bool:
-        newest = max(last for _, last in receipt.ranges)
-        if receipt.outbox == self.id and newest <= self._last_seq():
-            return True
-        self.refused_receipts += 1
-        log.warning(
-            "receipt refused: numbers that this outbox never gave", outbox=receipt.outbox, ours=self.id, newest=newest
-        )
-        return False
-
     # --- parking -------------------------------------------------------------------------------------------------
 
     def park(self, kind: ItemKind, key: str, reason: str) -> None:
         """Put a refused item out of the way (`key` as in ParkedItem); it stays until tried again or its receipt."""
-        with self._writing():
-            if kind == "clip":
-                self._connection.execute(
-                    "UPDATE clip SET state = 'parked', parked_reason = ? WHERE clip = ? AND state = 'waiting'",
-                    (reason, key),
-                )
-            else:
-                self._connection.execute(_PARK[kind], (reason, key))
+        with self._store.writing() as connection:
+            connection.execute(_PARK[kind], (reason, key))
         log.warning("item parked: the server refused it", kind=kind, key=key, reason=reason)
 
     def parked(self) -> list[ParkedItem]:
         """Everything parked."""
-        return [
-            ParkedItem(row["kind"], row["key"], row["parked_reason"], row["size_bytes"])
-            for row in self._read(_PARKED, ())
-        ]
+        return [ParkedItem(*row) for row in self._store.read(_PARKED)]
 
     def unpark_all(self) -> int:
         """Have everything parked tried again; returns how many."""
-        with self._writing():
-            count = sum(
-                self._connection.execute(
-                    f"UPDATE {table} SET parked_reason = NULL WHERE parked_reason IS NOT NULL"  # noqa: S608
-                ).rowcount
-                for table in ("event", "snapshot")
-            )
-            count += self._connection.execute(
-                "UPDATE clip SET state = 'waiting', parked_reason = NULL, upload_url = NULL WHERE state = 'parked'"
-            ).rowcount
+        with self._store.writing() as connection:
+            count = sum(connection.execute(statement).rowcount for statement in _UNPARK)
         self._tell()
         return count
 
@@ -296,8 +251,8 @@ class Outbox:
 
     def kept_clips(self) -> list[KeptClip]:
         """Every clip file on the disk."""
-        rows = self._read(
-            "SELECT clip, episode, camera, seq, size_bytes, class, state, file FROM clip WHERE state <> 'going'", ()
+        rows = self._store.read(
+            "SELECT clip, episode, camera, seq, size_bytes, class, state, file FROM clip WHERE state <> 'going'"
         )
         return [
             KeptClip(
@@ -315,7 +270,7 @@ class Outbox:
 
     def snapshot_bytes(self) -> int:
         """Bytes of waiting and parked snapshots."""
-        return int(self._read("SELECT coalesce(sum(length(jpeg)), 0) AS total FROM snapshot", ())[0]["total"])
+        return int(self._store.read("SELECT coalesce(sum(length(jpeg)), 0) AS total FROM snapshot")[0]["total"])
 
     def forget_clips(self, clips: Collection[str], reason: str) -> int:
         """Delete clip files; each that was not delivered is a `data_lost` event in the same transaction as its mark.
@@ -323,120 +278,88 @@ class Outbox:
         Steps: rows say `going` and losses are events (one transaction); files are deleted and the folders synced; rows
         go. After a crash between any two, opening the outbox does the rest. Returns the bytes freed.
         """
-        with self._writing():
+
+        def mark(connection: sqlite3.Connection) -> int:
             freed = 0
             for clip in clips:
-                row = self._connection.execute(
+                row = connection.execute(
                     "SELECT episode, camera, size_bytes, state FROM clip WHERE clip = ? AND state <> 'going'", (clip,)
                 ).fetchone()
                 if row is None:
                     continue
                 freed += row["size_bytes"]
                 if row["state"] != "delivered":
-                    self._insert_event(_loss("clip", reason, row, clip))
-                self._connection.execute("UPDATE clip SET state = 'going' WHERE clip = ?", (clip,))
+                    self._store.insert_event(_loss("clip", reason, row, clip))
+                connection.execute("UPDATE clip SET state = 'going' WHERE clip = ?", (clip,))
+            return freed
+
+        freed = self._store.durably(mark)
         self._finish_deletions()
         self._tell()
         return freed
 
     def forget_oldest_snapshots(self, size_bytes: int, reason: str) -> int:
         """Delete the oldest snapshots until `size_bytes` are free, each told by `data_lost`; returns the bytes."""
-        with self._writing():
+
+        def delete(connection: sqlite3.Connection) -> int:
             freed = 0
-            rows = self._connection.execute(
+            rows = connection.execute(
                 "SELECT number, episode, length(jpeg) AS size_bytes FROM snapshot ORDER BY number"
             ).fetchall()
             for row in rows:
                 if freed >= size_bytes:
                     break
                 freed += row["size_bytes"]
-                self._insert_event(_loss("snapshot", reason, row, None))
-                self._connection.execute("DELETE FROM snapshot WHERE number = ?", (row["number"],))
-        with self._lock:
-            self._connection.execute("PRAGMA incremental_vacuum").fetchall()
+                self._store.insert_event(_loss("snapshot", reason, row, None))
+                connection.execute("DELETE FROM snapshot WHERE number = ?", (row["number"],))
+            return freed
+
+        freed = self._store.durably(delete)
+        self._store.read("PRAGMA incremental_vacuum")
         self._tell()
         return freed
 
     def restore_reserve(self) -> None:
         """Put back the disk space that keeps events flowing on a full disk, if it was used and there is room again."""
-        self._reserve.restore()
+        self._store.reserve.restore()
 
     def _finish_deletions(self) -> None:
-        with self._lock:
-            rows = self._connection.execute("SELECT clip, file FROM clip WHERE state = 'going'").fetchall()
+        with self._store.lock:
+            rows = self._store.read("SELECT clip, file FROM clip WHERE state = 'going'")
             if not rows:
                 return
-            folders = set()
-            for row in rows:
-                path = self.folder / row["file"]
+            paths = [self.folder / row["file"] for row in rows]
+            for path in paths:
                 path.unlink(missing_ok=True)
-                folders.add(path.parent)
-            for folder in folders:
-                if folder.is_dir():
-                    sync_folder(folder)
-            with self._writing():
-                self._connection.executemany("DELETE FROM clip WHERE clip = ?", [(row["clip"],) for row in rows])
+            for folder in {path.parent for path in paths if path.parent.is_dir()}:
+                sync_folder(folder)
+            clips = [(row["clip"],) for row in rows]
+            self._store.durably(lambda connection: connection.executemany("DELETE FROM clip WHERE clip = ?", clips))
 
     # --- figures -------------------------------------------------------------------------------------------------
 
     def stats(self) -> OutboxHealth:
         """What waits, for the heartbeat; delivered clip files do not count."""
-        with self._lock:
-            return stats_of(self._connection)
+        with self._store.lock:
+            return stats_of(self._store.connection)
 
     # --- inside --------------------------------------------------------------------------------------------------
 
-    def _put_events(self, bodies: Sequence[Body], snapshots: Sequence[NewSnapshot]) -> list[Envelope]:
-        with self._writing():
-            envelopes = [self._insert_event(body) for body in bodies]
-            last = envelopes[-1].seq if envelopes else self._last_seq()
-            for snapshot in snapshots:
-                sha256 = _sha256_of(snapshot)
-                named = (e.seq for e in envelopes if getattr(e.body, "snapshot_sha256", None) == sha256)
-                self._insert_snapshot(snapshot, sha256, next(named, last) or 0)
-        return envelopes
-
-    def _insert_event(self, body: Body) -> Envelope:
-        if not body.sequenced:
-            raise ValueError(f"{body.type} carries no number: it is published directly, never kept")
-        self._connection.execute("UPDATE outbox SET last_seq = last_seq + 1")
-        envelope = make_envelope(body, self._box, self._clock, self._last_seq(), self.id)
-        self._connection.execute(
-            "INSERT INTO event (seq, made_ms, type, message) VALUES (?, ?, ?, ?)",
-            (envelope.seq, envelope.wall_ms, body.type, encode(envelope)),
+    def _is_ours(self, receipt: Receipt) -> bool:
+        newest = max(last for _, last in receipt.ranges)
+        if receipt.outbox == self.id and newest <= self._store.last_seq():
+            return True
+        self.refused_receipts += 1
+        log.warning(
+            "receipt refused: numbers that this outbox never gave", outbox=receipt.outbox, ours=self.id, newest=newest
         )
-        return envelope
-
-    def _insert_snapshot(self, snapshot: NewSnapshot, sha256: str, seq: int) -> None:
-        self._connection.execute(
-            "INSERT INTO snapshot (sha256, episode, seq, made_ms, jpeg) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            (sha256, snapshot.episode, seq, self._clock.wall_ms(), snapshot.jpeg),
-        )
-
-    def _last_seq(self) -> int:
-        return int(self._connection.execute("SELECT last_seq FROM outbox").fetchone()["last_seq"])
+        return False
 
     def _relative(self, path: Path) -> str:
         try:
             return path.resolve().relative_to(self.folder.resolve()).as_posix()
         except ValueError:
             raise ValueError(f"{path} is not beneath the data folder {self.folder}") from None
-
-    def _read(self, query: str, values: tuple[object, ...]) -> list[sqlite3.Row]:
-        with self._lock:
-            return self._connection.execute(query, values).fetchall()
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """One durable transaction. Raises OutboxFull when the disk takes no more."""
-        with self._lock:
-            try:
-                with transaction(self._connection):
-                    yield
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-                    raise
-                raise OutboxFull(f"{self.folder}: the disk takes no more ({error}). Free space on it") from error
 
     def _tell(self) -> None:
         for callback in self._listeners:
@@ -447,49 +370,24 @@ _MAX_INT = 2**63 - 1
 _PARK = {
     "event": "UPDATE event SET parked_reason = ? WHERE seq = ?",
     "snapshot": "UPDATE snapshot SET parked_reason = ? WHERE sha256 = ?",
+    "clip": "UPDATE clip SET state = 'parked', parked_reason = ? WHERE clip = ? AND state = 'waiting'",
 }
+_UNPARK = (
+    "UPDATE event SET parked_reason = NULL WHERE parked_reason IS NOT NULL",
+    "UPDATE snapshot SET parked_reason = NULL WHERE parked_reason IS NOT NULL",
+    "UPDATE clip SET state = 'waiting', parked_reason = NULL, upload_url = NULL WHERE state = 'parked'",
+)
 _PARKED = """
     SELECT 'event' AS kind, CAST(seq AS TEXT) AS key, parked_reason, length(message) AS size_bytes FROM event
     WHERE parked_reason IS NOT NULL
     UNION ALL SELECT 'snapshot', sha256, parked_reason, length(jpeg) FROM snapshot WHERE parked_reason IS NOT NULL
     UNION ALL SELECT 'clip', clip, parked_reason, size_bytes FROM clip WHERE state = 'parked'
 """
-_STATS = """
-    SELECT
-        (SELECT last_seq FROM outbox) AS last_seq,
-        (SELECT count(*) FROM event) AS events,
-        (SELECT count(*) FROM snapshot) AS snapshots,
-        (SELECT count(*) FROM clip WHERE state IN ('waiting', 'parked')) AS clips,
-        (SELECT coalesce(sum(size_bytes), 0) FROM clip WHERE state IN ('waiting', 'parked')) AS clip_bytes,
-        (SELECT min(made_ms) FROM (
-            SELECT min(made_ms) AS made_ms FROM event
-            UNION ALL SELECT min(made_ms) FROM snapshot
-            UNION ALL SELECT min(made_ms) FROM clip WHERE state IN ('waiting', 'parked'))) AS oldest_ms,
-        (SELECT count(*) FROM event WHERE parked_reason IS NOT NULL)
-            + (SELECT count(*) FROM snapshot WHERE parked_reason IS NOT NULL)
-            + (SELECT count(*) FROM clip WHERE state = 'parked') AS parked
-"""
-
-
-def stats_of(connection: sqlite3.Connection) -> OutboxHealth:
-    """What waits in an outbox's database; needs rows by name (sqlite3.Row)."""
-    row = connection.execute(_STATS).fetchone()
-    outbox = connection.execute("SELECT id FROM outbox").fetchone()["id"]
-    return OutboxHealth(
-        outbox=outbox,
-        last_seq=row["last_seq"],
-        events=row["events"],
-        snapshots=row["snapshots"],
-        clips=row["clips"],
-        clip_bytes=row["clip_bytes"],
-        oldest_ms=row["oldest_ms"],
-        parked=row["parked"],
-    )
 
 
 def _sha256_of(snapshot: NewSnapshot) -> str:
-    if not 0 < len(snapshot.jpeg) <= MAX_SNAPSHOT_BYTES:
-        raise ValueError(f"snapshot of {len(snapshot.jpeg)} bytes; the wire takes 1 to {MAX_SNAPSHOT_BYTES}")
+    if not snapshot.jpeg.startswith(b"\xff\xd8\xff") or len(snapshot.jpeg) > MAX_SNAPSHOT_BYTES:
+        raise ValueError(f"snapshot of {len(snapshot.jpeg)} bytes is no JPEG of at most {MAX_SNAPSHOT_BYTES}")
     return hashlib.sha256(snapshot.jpeg).hexdigest()
 
 

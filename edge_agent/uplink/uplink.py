@@ -75,6 +75,7 @@ class Uplink:
         heartbeat: Callable[[], Heartbeat],
         handlers: Mapping[str, CommandHandler],
         heartbeat_s: float = 30.0,
+        receipt_wait_s: float = 10.0,
         rng: random.Random | None = None,
     ) -> None:
         rng = rng or random.Random()  # noqa: S311 - spreads load, guards nothing
@@ -89,8 +90,8 @@ class Uplink:
         self._heartbeat = heartbeat
         self._heartbeat_ms = heartbeat_s * 1000
         self._handlers = {"ping": lambda _: {}, "retry": self._retry_parked, **handlers}
-        self._events = Ledger(rng)
-        self._snapshots = Ledger(rng)
+        self._events = Ledger(rng, receipt_wait_s)
+        self._snapshots = Ledger(rng, receipt_wait_s)
         self._number_of: dict[str, int] = {}
         self._window = SMALLEST_WINDOW
         self._backoff = Backoff(1.0, 30.0, rng)
@@ -331,7 +332,10 @@ class Uplink:
             return Reply(to=message_id, ok=False, error=str(error))
 
     def _retry_parked(self, _command: Command) -> dict[str, str]:
-        return {"items": str(self._outbox.unpark_all())}
+        try:
+            return {"items": str(self._outbox.unpark_all())}
+        except OutboxFull as error:
+            raise CommandRefused(str(error)) from error
 
 
 def _between(now_ms: float, then_ms: float) -> float:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from edge_agent.outbox.errors import OutboxFull
 from edge_agent.outbox.items import WaitingClip
 from edge_agent.outbox.outbox import Outbox
 from edge_agent.uplink.errors import ItemRefused, UplinkRefused, UplinkUnavailable, UploadExpired
@@ -110,9 +111,17 @@ class Uploader:
         if clip is None:
             return _TURN_S
         try:
+            self._try(clip)
+        except OutboxFull as error:
+            self._rest(clip)
+            self._pause(str(error), None, refused=False)
+        return 0.0
+
+    def _try(self, clip: WaitingClip) -> None:
+        try:
             self._send(clip)
         except _BreakOff:
-            return 0.0
+            return
         except UploadExpired:
             self._outbox.note_upload(clip.clip, None)
             self._rest(clip)
@@ -125,7 +134,6 @@ class Uploader:
             self._pause(str(error), error.after_s, refused=False)
         else:
             self._told = ""
-        return 0.0
 
     def _next_clip(self, now_ms: float) -> WaitingClip | None:
         resting = [clip for clip, rest in self._resting.items() if rest.until_ms > now_ms]

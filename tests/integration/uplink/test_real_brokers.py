@@ -118,6 +118,7 @@ class RunningBox:
             heartbeat=self.heartbeat,
             handlers={},
             heartbeat_s=5,
+            receipt_wait_s=1.0,
         )
         self.crew = Crew(self.stop)
         self.crew.start("uplink", self.uplink.run)
@@ -175,7 +176,7 @@ def box(setting: tuple[RealBroker, Protocol, str], far: FarSide, tmp_path: Path)
 
 
 def test_events_snapshots_commands_and_the_farewell_go_through(box: RunningBox, far: FarSide) -> None:
-    jpeg = b"\xff\xd8" + bytes(range(256)) * 159
+    jpeg = b"\xff\xd8\xff" + bytes(range(256)) * 159
     box.outbox.put_events([episode_started(1, jpeg)], [NewSnapshot(an_id(1), jpeg)])
     for _ in range(5):
         box.outbox.put_events([camera_event()] * 40)

@@ -18,7 +18,7 @@ from vonggac.wire.messages import DataLost
 def folder(tmp_path: Path) -> Path:
     outbox = Outbox(tmp_path, FakeClock(), BOX)
     outbox.put_events([camera_event(1), camera_event(2)])
-    outbox.put_snapshot(an_id(1), b"jpeg")
+    outbox.put_snapshot(an_id(1), b"\xff\xd8\xffjpeg")
     outbox.put_clip(*clip_file(tmp_path, 1))
     outbox.close()
     return tmp_path
@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 def sql(statement: str) -> Callable[[Path], None]:
     def damage(folder: Path) -> None:
         outbox = Outbox(folder, FakeClock(), BOX)
-        outbox._connection.execute(statement)
+        outbox._store.connection.execute(statement)
         outbox.close()
 
     return damage
@@ -82,7 +82,7 @@ def test_each_damage_is_found_and_repaired_only_where_safe(
 
 def test_a_half_done_deletion_is_found_and_finished(folder: Path) -> None:
     outbox = Outbox(folder, FakeClock(), BOX)
-    outbox._connection.execute("UPDATE clip SET state = 'going'")
+    outbox._store.connection.execute("UPDATE clip SET state = 'going'")
     outbox.close()
     assert [finding.invariant for finding in check_outbox(folder)] == [7]
     check_outbox(folder, repair=True)

@@ -146,7 +146,7 @@ def test_birth_is_retained_and_a_heartbeat_follows_at_once_and_then_at_its_inter
 
 
 def test_an_event_goes_out_once_and_leaves_the_outbox_on_its_receipt(box: Box) -> None:
-    jpeg = b"picture"
+    jpeg = b"\xff\xd8\xffpicture"
     box.outbox.put_events([episode_started(1, jpeg)], [NewSnapshot(an_id(1), jpeg)])
     box.turn_until(box.is_empty, 10)
     assert box.far.events == {1: 1}
@@ -175,19 +175,19 @@ def test_after_a_cut_everything_undelivered_is_published_again(box: Box) -> None
     assert set(box.far.events.values()) == {2}
 
 
-def test_a_new_alert_overtakes_a_backlog_of_thousands(box: Box) -> None:
-    for _ in range(20):
+def test_a_new_alert_overtakes_a_backlog(box: Box) -> None:
+    for _ in range(10):
         box.outbox.put_events([camera_event()] * 100)
     box.link.room = 8
-    box.turn_until(lambda: len(box.far.events) > 200, 60)
+    box.turn_until(lambda: len(box.far.events) > 100, 60)
     live = box.outbox.put_event(episode_started(1)).seq
     assert live is not None
     began_ms = box.clock.mono_ms()
     box.turn_until(lambda: live in box.far.events, 5)
     assert box.clock.mono_ms() - began_ms < 200
-    assert len(box.far.events) < 2000
+    assert len(box.far.events) < 1000
     box.turn_until(box.is_empty, 600)
-    assert set(box.far.events) == set(range(1, 2002))
+    assert set(box.far.events) == set(range(1, 1002))
 
 
 def test_after_an_outage_the_newest_come_first_and_the_rest_in_order(box: Box) -> None:
@@ -324,7 +324,7 @@ def test_leaving_answers_says_stopped_and_closes_the_link(box: Box) -> None:
     assert (topic, retain, decode(payload).body) == (topics.up(BOX, "status"), True, Offline(reason="stopped"))
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     seed=st.integers(0, 10_000),
     drop=st.floats(0, 0.4),
@@ -347,7 +347,7 @@ def test_over_any_road_everything_arrives_and_the_outbox_empties(
     for count, seconds in puts:
         for _ in range(count):
             number += 1
-            jpeg = b"%d" % number
+            jpeg = b"\xff\xd8\xff%d" % number
             box.outbox.put_events([episode_started(number, jpeg)], [NewSnapshot(an_id(number), jpeg)])
         box.turn_for(seconds)
     box.turn_until(box.is_empty, 20_000)

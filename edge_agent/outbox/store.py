@@ -1,0 +1,130 @@
+"""The outbox's one connection: its lock, its transactions, the numbering of events, and what a full disk means."""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from edge_agent.outbox.database import open_database, take_lock, transaction
+from edge_agent.outbox.envelopes import make_envelope
+from edge_agent.outbox.errors import OutboxFull
+from edge_agent.outbox.rescue import find_aside, rescue
+from edge_agent.outbox.reserve import Reserve
+from vonggac.daemon.clock import Clock
+from vonggac.daemon.logs import get_logger
+from vonggac.wire.codec import encode
+from vonggac.wire.messages import Body, Envelope, OutboxHealth
+
+log = get_logger(__name__)
+
+T = TypeVar("T")
+
+
+class Store:
+    """Opened and owned by one Outbox; errors as there."""
+
+    def __init__(self, folder: Path, clock: Clock, box: str) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._box = box
+        self.lock = threading.RLock()
+        self._owner = take_lock(folder)
+        opened = False
+        try:
+            self.reserve = Reserve(folder)
+            self.connection = open_database(folder, box, clock)
+            aside = find_aside(self.connection, folder)
+            if aside is not None:
+                rescue(aside, self.connection, folder, box, clock)
+            self.id: str = self.connection.execute("SELECT id FROM outbox").fetchone()["id"]
+            opened = True
+        finally:
+            if not opened:
+                os.close(self._owner)
+
+    def close(self) -> None:
+        """Let go of the database and of the folder."""
+        with self.lock:
+            self.connection.close()
+            os.close(self._owner)
+
+    def read(self, query: str, *values: object) -> list[sqlite3.Row]:
+        """All rows of a query."""
+        with self.lock:
+            return self.connection.execute(query, values).fetchall()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One durable transaction. Raises OutboxFull when the disk takes no more."""
+        with self.lock:
+            try:
+                with transaction(self.connection):
+                    yield self.connection
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+                    raise
+                raise OutboxFull(f"{self._folder}: the disk takes no more ({error}). Free space on it") from error
+
+    def durably(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """`work` in one transaction; on a full disk once more with the reserve's space. Raises OutboxFull."""
+        try:
+            with self.writing() as connection:
+                return work(connection)
+        except OutboxFull:
+            if not self.reserve.use():
+                raise
+        log.warning("disk is full: the outbox uses its reserve", folder=str(self._folder))
+        with self.writing() as connection:
+            return work(connection)
+
+    def last_seq(self) -> int:
+        """The newest number given."""
+        return int(self.read("SELECT last_seq FROM outbox")[0]["last_seq"])
+
+    def insert_event(self, body: Body) -> Envelope:
+        """Number and keep one event; within a transaction."""
+        if not body.sequenced:
+            raise ValueError(f"{body.type} carries no number: it is published directly, never kept")
+        self.connection.execute("UPDATE outbox SET last_seq = last_seq + 1")
+        envelope = make_envelope(body, self._box, self._clock, self.last_seq(), self.id)
+        self.connection.execute(
+            "INSERT INTO event (seq, made_ms, type, message) VALUES (?, ?, ?, ?)",
+            (envelope.seq, envelope.wall_ms, body.type, encode(envelope)),
+        )
+        return envelope
+
+
+_STATS = """
+    SELECT
+        (SELECT id FROM outbox) AS id,
+        (SELECT last_seq FROM outbox) AS last_seq,
+        (SELECT count(*) FROM event) AS events,
+        (SELECT count(*) FROM snapshot) AS snapshots,
+        (SELECT count(*) FROM clip WHERE state IN ('waiting', 'parked')) AS clips,
+        (SELECT coalesce(sum(size_bytes), 0) FROM clip WHERE state IN ('waiting', 'parked')) AS clip_bytes,
+        (SELECT min(made_ms) FROM (
+            SELECT min(made_ms) AS made_ms FROM event
+            UNION ALL SELECT min(made_ms) FROM snapshot
+            UNION ALL SELECT min(made_ms) FROM clip WHERE state IN ('waiting', 'parked'))) AS oldest_ms,
+        (SELECT count(*) FROM event WHERE parked_reason IS NOT NULL)
+            + (SELECT count(*) FROM snapshot WHERE parked_reason IS NOT NULL)
+            + (SELECT count(*) FROM clip WHERE state = 'parked') AS parked
+"""
+
+
+def stats_of(connection: sqlite3.Connection) -> OutboxHealth:
+    """What waits in an outbox's database; needs rows by name (sqlite3.Row)."""
+    row = connection.execute(_STATS).fetchone()
+    return OutboxHealth(
+        outbox=row["id"],
+        last_seq=row["last_seq"],
+        events=row["events"],
+        snapshots=row["snapshots"],
+        clips=row["clips"],
+        clip_bytes=row["clip_bytes"],
+        oldest_ms=row["oldest_ms"],
+        parked=row["parked"],
+    )
