@@ -43,7 +43,6 @@ def project(
         "received_ms": max(row.received_ms, received_ms),
         "first_received_ms": min(row.first_received_ms, received_ms),
         "clock": max(row.clock, envelope.clock, key=_CLOCKS.index),
-        "rules_ms": None,  # the alert rules look again
         "rules_ms": None,  # it says more now: the alert rules look again
     }
     if isinstance(body, EpisodeEnded):
