@@ -20,6 +20,9 @@ log = get_logger(__name__)
 CONNECT_S = 5.0
 READ_S = 10.0
 REMEMBERED = 1000
+_apprise_log = logging.getLogger("apprise")
+_apprise_log.addHandler(logging.NullHandler())
+_apprise_log.propagate = False  # it names addresses, and with them their tokens
 _PASSING = frozenset({408, 409, 423, 425, 429})
 _STATUS = re.compile(r"error=(\d{3})\b")
 
@@ -28,7 +31,12 @@ class AppriseChannel:
     """People reached through Apprise. Raises ValueError for an address that Apprise does not understand."""
 
     def __init__(
-        self, name: str, urls: tuple[str, ...], language: Language = "vi", may_carry_pictures: bool = False
+        self,
+        name: str,
+        urls: tuple[str, ...],
+        language: Language = "vi",
+        may_carry_pictures: bool = False,
+        read_s: float = READ_S,
     ) -> None:
         self.name = name
         self.language: Language = language
@@ -42,7 +50,7 @@ class AppriseChannel:
             if service is None:
                 raise ValueError(f"channel {name}: address {number} is no URL that Apprise understands")
             service.socket_connect_timeout = CONNECT_S
-            service.socket_read_timeout = READ_S
+            service.socket_read_timeout = read_s
             self._services.append(service)
 
     def send(self, alert: str, text: AlertText, picture: bytes | None) -> None:
@@ -94,7 +102,6 @@ class _Overheard(logging.Handler):
         super().__init__(logging.WARNING)
         self.status: int | None = None
         self._thread = threading.get_ident()
-        self._logger = logging.getLogger("apprise")
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the status of the last complaint."""
@@ -103,8 +110,8 @@ class _Overheard(logging.Handler):
             self.status = int(found.group(1))
 
     def __enter__(self) -> "_Overheard":
-        self._logger.addHandler(self)
+        _apprise_log.addHandler(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._logger.removeHandler(self)
+        _apprise_log.removeHandler(self)
