@@ -24,6 +24,7 @@ State = Literal["connecting", "streaming", "unavailable"]
 _SLIDING_MS = 10_000.0
 _SETTLED_MS = 10_000.0  # a stream that lasted this long was a good one: the next failure waits the first step again
 _REST_S = 5.0
+_LONGEST_GOP_MS = 35_000.0
 _LOGGED_DECODE_ERRORS = 1
 _HOPELESS_DECODE_ERRORS = 50  # in a row: the decoder and the stream do not fit any more
 
@@ -161,14 +162,17 @@ class Capture:
             reader.close()
 
     def _copy_and_look(self, reader: Reader, pulse: Beat) -> None:
-        waits_for_key = True  # pictures before the first key frame are grey mush: neither kept nor looked at
+        # Pictures before the first key frame are grey mush: neither kept nor looked at. A camera that refreshes bit by
+        # bit never sends one: it is looked at after a while, though nothing of it can be recorded.
+        waits_for_key = True
+        gives_up_ms = self._clock.mono_ms() + _LONGEST_GOP_MS
         errors_in_a_row = 0
         jumps = 0
         for packet, raw in reader.packets():
             pulse.beat()
             self._count(packet, reader.jumps - jumps)
             jumps = reader.jumps
-            if waits_for_key and not packet.is_key:
+            if waits_for_key and not packet.is_key and packet.mono_ms < gives_up_ms:
                 continue
             waits_for_key = False
             if self._on_packet is not None:

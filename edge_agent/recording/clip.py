@@ -10,6 +10,7 @@ import io
 import os
 import time
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -111,6 +112,8 @@ class ClipWriter:
         """Make the file whole, synced and named. OSError where the disk fails: the `.part` file stays for salvage."""
         self._container.close()
         self._file.close()
+        if self._file.failure is not None:
+            raise self._file.failure
         return seal(
             self._part_path,
             self.path,
@@ -154,10 +157,25 @@ def seal(
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     rename_durably(part_path, path)
+    finished = _finished(path, meta, info, layout, digest)
+    return replace(finished, truncated=truncated, reason=reason, preroll_missing_ms=preroll_missing_ms)
+
+
+def describe(path: Path) -> FinishedClip:
+    """A clip that was finished earlier, read anew (the file does not know `truncated`); ValueError where it is none."""
+    meta, info = read_clip_head(path)
+    with path.open("rb") as file:
+        layout = boxes.read_layout(file)
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return _finished(path, meta, info, layout, digest)
+
+
+def _finished(path: Path, meta: ClipMeta, info: StreamInfo, layout: boxes.Layout, sha256: str) -> FinishedClip:
     return FinishedClip(
         path=path,
         meta=meta,
-        sha256=digest,
+        sha256=sha256,
         size_bytes=layout.end,
         first_frame_wall_ms=meta.first_frame_wall_ms,
         duration_ms=round(layout.duration * 1000 / layout.timescale),
@@ -165,9 +183,7 @@ def seal(
         width=info.width,
         height=info.height,
         packets=layout.packets,
-        truncated=truncated,
-        reason=reason,
-        preroll_missing_ms=preroll_missing_ms,
+        truncated=False,
     )
 
 
@@ -217,12 +233,17 @@ class _SyncedFile:
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         self._dirty = False
         self._synced_at = time.monotonic()
+        self.failure: OSError | None = None  # the muxer does not pass every failure on
 
     def write(self, data: bytes | memoryview) -> int:
         view = memoryview(data).cast("B")
         done = 0
-        while done < len(view):
-            done += os.write(self._fd, view[done:])
+        try:
+            while done < len(view):
+                done += os.write(self._fd, view[done:])
+        except OSError as error:
+            self.failure = error
+            raise
         self._dirty = True
         return done
 

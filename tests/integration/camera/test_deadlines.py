@@ -203,8 +203,8 @@ def test_what_a_web_server_refuses_is_told_apart(web: int, path: str, reason: st
     ("source", "reason", "words"),
     [
         ("rtsp://127.0.0.1:1/cam", "refused", "refuses the connection: check the port, and that the service is on."),
-        ("rtsp://no-such.invalid/cam", "unreachable", "has a host name that nobody knows: check the spelling, or the DNS."),
-        ("http://no-such.invalid/cam", "unreachable", "has a host name that nobody knows: check the spelling, or the DNS."),
+        ("rtsp://no-such.invalid/cam", "unreachable", "has a host name that nobody knows: check the spelling, or the DNS."),  # noqa: E501
+        ("http://no-such.invalid/cam", "unreachable", "has a host name that nobody knows: check the spelling, or the DNS."),  # noqa: E501
         ("usb:97", "unreachable", "is not there (no /dev/video97): check the plug and the number."),
         ("usb:/dev/null", "not_video", "is a device, but not a camera that gives pictures: try another number."),
         ("/no/such/file.mp4", "unreachable", "does not exist: check the path."),

@@ -1,6 +1,7 @@
 """A real RTSP server: stream, sign-in, kill and return."""
 
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,9 +57,35 @@ def test_what_comes_over_rtsp_decodes_and_records(folder: Path, codec: str, b_fr
     for packet in packets:
         writer.write(packet)
     clip = writer.finish()
+    written = [_slices(codec, _prefixed(data)) for data, _ in video.samples(clip.path)]
+    assert written == [_slices(codec, _started(packet.data)) for packet in packets]
+    sent = [_slices(codec, _prefixed(data)) for data, _ in video.samples(source)]
+    assert written == sent[: len(written)]
     assert clip.packets == len(packets)
     assert len(list(video.decoded(clip.path))) == len(packets)
     clip.path.unlink()
+
+
+def _started(data: bytes) -> list[bytes]:
+    """The units of a packet with start codes."""
+    return [unit for unit in re.split(b"\0\0\0\1|\0\0\1", data) if unit]
+
+
+def _prefixed(data: bytes) -> list[bytes]:
+    """The units of a packet with lengths."""
+    units, at = [], 0
+    while at < len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        units.append(data[at + 4 : at + 4 + size])
+        at += 4 + size
+    return units
+
+
+def _slices(codec: str, units: list[bytes]) -> list[bytes]:
+    """The pictures themselves, without what the way adds or takes (delimiters, repeated parameter sets)."""
+    if codec == "h264":
+        return [unit for unit in units if unit[0] & 0x1F in (1, 5)]
+    return [unit for unit in units if unit[0] >> 1 & 0x3F < 32]
 
 
 @pytest.mark.parametrize("auth", ["digest", "basic"])

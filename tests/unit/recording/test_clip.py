@@ -1,6 +1,7 @@
 import hashlib
 import itertools
 import json
+import resource
 import shutil
 import subprocess
 from fractions import Fraction
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 from edge_agent.camera.packets import Packet, StreamInfo
 from edge_agent.camera.ring import PacketRing
 from edge_agent.recording import boxes
-from edge_agent.recording.clip import ClipWriter, read_clip_meta
+from edge_agent.recording.clip import ClipWriter, describe, read_clip_meta
 from edge_agent.recording.finished import ClipMeta, FinishedClip
+from edge_agent.recording.salvage import salvage
 from tests.support import video
 
 META = ClipMeta("box-1", "gate", "episode-1", "clip-1", 1_790_000_000_123)
@@ -26,6 +28,11 @@ def _write(path: Path, info: StreamInfo, packets: list[Packet]) -> FinishedClip:
     for packet in packets:
         writer.write(packet)
     return writer.finish()
+
+
+def _write_all(writer: ClipWriter, packets: list[Packet]) -> None:
+    for packet in packets:
+        writer.write(packet)
 
 
 def _layout(path: Path) -> boxes.Layout:
@@ -56,6 +63,30 @@ def test_a_finished_clip_tells_its_hash_its_size_and_what_it_is(tmp_path: Path) 
     assert read_clip_meta(clip.path) == META
     assert clip.first_frame_wall_ms == 1_790_000_000_123
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["clip.mp4", "source.mp4"]
+
+
+def test_a_finished_clip_can_be_described_anew(tmp_path: Path) -> None:
+    info, packets = video.read(video.encode(tmp_path / "source.mp4", "hevc", b_frames=2))
+    clip = _write(tmp_path / "clip.mp4", info, packets)
+    assert describe(clip.path) == clip
+    with pytest.raises(ValueError, match=r"^source\.mp4 is no clip of this program: its head cannot be read$"):
+        describe(tmp_path / "source.mp4")
+
+
+def test_a_disk_that_is_full_is_told_and_what_was_synced_can_be_salvaged(tmp_path: Path) -> None:
+    info, packets = video.read(video.encode(tmp_path / "source.mp4", stamps_ms=range(0, 8000, 100)))
+    writer = ClipWriter(tmp_path / "clip.mp4", info, META)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, before[1]))
+    try:
+        with pytest.raises(OSError, match=r"File too large"):
+            _write_all(writer, packets)
+    finally:
+        writer.abandon()
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    (clip,) = salvage(tmp_path).clips
+    assert 0 < clip.packets < len(packets)
+    assert len(list(video.decoded(clip.path))) == clip.packets
 
 
 def test_hevc_carries_the_tag_that_players_accept(tmp_path: Path) -> None:
