@@ -82,7 +82,8 @@ class DiskBudget:
     def enforce(self) -> Plan:
         """Look, and delete what the plan says; each loss of something undelivered is a `data_lost` event."""
         disk = os.statvfs(self._outbox.folder)
-        use = DiskUse(disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize, self._outbox.snapshot_bytes())
+        free_bytes = max(0, disk.f_bavail * disk.f_frsize - self._outbox.missing_reserve_bytes())
+        use = DiskUse(disk.f_blocks * disk.f_frsize, free_bytes, self._outbox.snapshot_bytes())
         todo = plan(self._outbox.kept_clips(), use, self._limits)
         try:
             self._carry_out(todo)

@@ -319,6 +319,10 @@ class Outbox:
         self._tell()
         return freed
 
+    def missing_reserve_bytes(self) -> int:
+        """Room that `restore_reserve` would need now."""
+        return self._store.reserve.missing_bytes()
+
     def restore_reserve(self) -> None:
         """Put back the disk space that keeps events flowing on a full disk, if it was used and there is room again."""
         self._store.reserve.restore()

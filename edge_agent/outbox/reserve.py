@@ -7,7 +7,8 @@ from vonggac.daemon.logs import get_logger
 
 log = get_logger(__name__)
 
-RESERVE_BYTES = 4 * 1024 * 1024
+RESERVE_BYTES = 8 * 1024 * 1024
+"""SQLite's log grows to 4 MiB before it is reused; the rest holds some ten thousand events."""
 
 
 class Reserve:
@@ -24,6 +25,10 @@ class Reserve:
         except FileNotFoundError:
             return 0
         return size
+
+    def missing_bytes(self) -> int:
+        """How much room `restore` would need now."""
+        return 0 if self._path.exists() else RESERVE_BYTES
 
     def restore(self) -> bool:
         """Allocate the space again; False when the disk has no room for it."""

@@ -15,7 +15,7 @@ from edge_agent.outbox.rescue import find_aside, rescue
 from edge_agent.outbox.reserve import Reserve
 from vonggac.daemon.clock import Clock
 from vonggac.daemon.logs import get_logger
-from vonggac.wire.codec import encode
+from vonggac.wire.codec import decode, encode
 from vonggac.wire.messages import Body, Envelope, OutboxHealth
 
 log = get_logger(__name__)
@@ -85,14 +85,16 @@ class Store:
         return int(self.read("SELECT last_seq FROM outbox")[0]["last_seq"])
 
     def insert_event(self, body: Body) -> Envelope:
-        """Number and keep one event; within a transaction."""
+        """Number and keep one event; within a transaction. Raises ValueError for what no reader of the wire takes."""
         if not body.sequenced:
             raise ValueError(f"{body.type} carries no number: it is published directly, never kept")
         self.connection.execute("UPDATE outbox SET last_seq = last_seq + 1")
         envelope = make_envelope(body, self._box, self._clock, self.last_seq(), self.id)
+        message = encode(envelope)
+        decode(message)  # one message that the far side cannot read would wait here for ever
         self.connection.execute(
             "INSERT INTO event (seq, made_ms, type, message) VALUES (?, ?, ?, ?)",
-            (envelope.seq, envelope.wall_ms, body.type, encode(envelope)),
+            (envelope.seq, envelope.wall_ms, body.type, message),
         )
         return envelope
 

@@ -12,7 +12,7 @@ from vonggac.wire.messages import BoxHealth
 
 STAT = "77 (edge agent) S) S 1 77 77 0 -1 4194560 900 0 3 0 250 150 0 0 20 0 9 0 100 1 2"
 FILES = {
-    "proc/meminfo": "MemTotal:        3884448 kB\nMemFree:          100000 kB\nMemAvailable:    2100000 kB\nHugePages_Total:       0\n",
+    "proc/meminfo": "MemTotal:   3884448 kB\nMemFree:  100000 kB\nMemAvailable: 2100000 kB\nHugePages_Total:  0\n",
     "proc/loadavg": "0.42 0.30 0.25 1/234 5678\n",
     "proc/self/status": "Name:\tedge-agent\nVmPeak:\t  999999 kB\nVmRSS:\t  123456 kB\nThreads:\t9\n",
     "proc/self/stat": STAT,
@@ -90,14 +90,14 @@ def test_the_processors_sensor_is_found_where_there_is_one(
 
 
 def test_bytes_written_add_up_over_restarts_and_begin_anew_at_local_midnight(tmp_path: Path) -> None:
-    clock = FakeClock(wall_ms=1_790_000_000_000)  # 2026-09-21 20:13 in Viet Nam
+    clock = FakeClock(wall_ms=1_790_000_000_000)  # 2026-09-21 21:13 in Viet Nam
     first = health(tmp_path, FILES, clock)
     assert first.sample().written_today_bytes == 40960
     first.close()
     again = health(tmp_path, {**FILES, "proc/self/io": "write_bytes: 1000"}, clock)
     assert again.sample().written_today_bytes == 41960
     tree(tmp_path / "root", {"proc/self/io": "write_bytes: 1500"})
-    clock.advance(3 * 3_600_000)
+    clock.advance(2 * 3_600_000)
     assert again.sample().written_today_bytes == 42460
     tree(tmp_path / "root", {"proc/self/io": "write_bytes: 1700"})
     clock.advance(3_600_000)

@@ -17,7 +17,7 @@ from edge_agent.outbox.outbox import Outbox
 from tests.support.clock import FakeClock
 from tests.support.outbox_items import BOX, an_id, camera_event, clip_file, episode_started
 from vonggac.wire.codec import decode
-from vonggac.wire.messages import CameraState, DataLost, Heartbeat, Receipt
+from vonggac.wire.messages import Body, CameraState, DataLost, Heartbeat, Receipt
 
 MAX = 2**63 - 1
 
@@ -56,10 +56,20 @@ def test_the_stored_bytes_are_the_envelope_that_was_returned(outbox: Outbox) -> 
     assert (envelope.seq, envelope.outbox, envelope.box) == (1, outbox.id, BOX)
 
 
-def test_events_of_one_put_are_stored_all_or_none(outbox: Outbox) -> None:
-    too_long = DataLost(what="video", reason="x" * 70_000)
-    with pytest.raises(ValueError, match="the wire takes"):
-        outbox.put_events([camera_event(), too_long])
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (DataLost(what="video", reason="x" * 70_000), "the wire takes 65536"),
+        (DataLost(what="video", reason="x" * 5_000), "reason: must be text of at most 4096"),
+        (DataLost(what="video", reason="?", size_bytes=-1), "size_bytes: must not be negative"),
+        (CameraState(camera="../etc", state="up", since_ms=0), "camera: is no camera name"),
+    ],
+)
+def test_what_no_reader_of_the_wire_takes_enters_not_at_all_nor_what_was_put_with_it(
+    outbox: Outbox, body: Body, error: str
+) -> None:
+    with pytest.raises(ValueError, match=error):
+        outbox.put_events([camera_event(), body])
     assert seqs(outbox) == []
     assert outbox.put_event(camera_event()).seq == 1
 
