@@ -28,7 +28,7 @@ class DiskLimits:
 
 @dataclass(frozen=True, slots=True)
 class DiskUse:
-    """The disk as it is now; `free_bytes` is what an ordinary user may still write."""
+    """The disk now; `free_bytes` is what an ordinary user may still write, less what is owed to the reserve."""
 
     total_bytes: int
     free_bytes: int
@@ -82,7 +82,7 @@ class DiskBudget:
     def enforce(self) -> Plan:
         """Look, and delete what the plan says; each loss of something undelivered is a `data_lost` event."""
         disk = os.statvfs(self._outbox.folder)
-        free_bytes = max(0, disk.f_bavail * disk.f_frsize - self._outbox.missing_reserve_bytes())
+        free_bytes = disk.f_bavail * disk.f_frsize - self._outbox.missing_reserve_bytes()
         use = DiskUse(disk.f_blocks * disk.f_frsize, free_bytes, self._outbox.snapshot_bytes())
         todo = plan(self._outbox.kept_clips(), use, self._limits)
         try:
