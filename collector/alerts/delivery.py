@@ -10,13 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from sqlalchemy import Connection
-
 from collector.alerts.bell import Ear
 from collector.alerts.channels.protocol import Channel, ChannelBusy, ChannelRefused
 from collector.alerts.texts import AlertFacts, AlertText, mark_late, write
 from collector.store import alerts as store
-from collector.store.database import Database
+from collector.store.database import Connection, Database
 from collector.store.errors import StoreUnavailable
 from vonggac.daemon.backoff import Backoff
 from vonggac.daemon.clock import Clock

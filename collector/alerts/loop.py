@@ -9,8 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import tzinfo
 
-from sqlalchemy import Connection
-
 from collector.alerts.bell import Bell, Ear
 from collector.alerts.incidents import (
     Grouping,
@@ -35,7 +33,7 @@ from collector.alerts.rules import (
 )
 from collector.store import alerts as alert_store
 from collector.store import incidents as store
-from collector.store.database import Database
+from collector.store.database import Connection, Database
 from collector.store.errors import StoreUnavailable
 from vonggac.daemon.backoff import Backoff
 from vonggac.daemon.clock import Clock

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 
-from sqlalchemy import Connection
-
 from collector.alerts.bell import Bell
 from collector.alerts.channels.protocol import Channel
 from collector.alerts.texts import AlertFacts, Subject, write
@@ -19,7 +17,7 @@ from collector.fleet.facts import box_facts, camera_facts
 from collector.fleet.state import FRESH, Limits, State, Verdict, box_state, camera_state
 from collector.store import alerts as alert_store
 from collector.store import fleet as store
-from collector.store.database import Database
+from collector.store.database import Connection, Database
 from collector.store.errors import StoreUnavailable
 from vonggac.daemon.backoff import Backoff
 from vonggac.daemon.clock import Clock
