@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import bcrypt
@@ -69,6 +70,11 @@ class EmbeddedBroker:
         self._users: dict[str, str] = {}
         self._child: subprocess.Popen[bytes] | None = None
         self._backoff = Backoff(0.5, 10.0)
+        self._ready = threading.Event()
+
+    def wait_ready(self, seconds: float) -> bool:
+        """True once it has listened for the first time."""
+        return self._ready.wait(seconds)
 
     @property
     def pid(self) -> int | None:
@@ -128,6 +134,7 @@ class EmbeddedBroker:
                 return
             if _answers(self.host, self.port):
                 self._backoff.reset()
+                self._ready.set()
                 log.info("embedded broker listens", host=self.host, port=self.port, pid=self._child.pid)
                 return
         log.error("embedded broker does not listen; ending it", host=self.host, port=self.port)

@@ -12,18 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import DataError, IntegrityError
-
 from collector.ingest import places
 from collector.store import boxes, clips, commands, episodes, ledger, live, snapshots
-from collector.store.database import Database
+from collector.store.database import Connection, Database, one_of_many
 from collector.store.errors import Conflict
 from vonggac.daemon.files import make_folder, write_durably
 from vonggac.daemon.logs import get_logger
 from vonggac.wire import codec
 from vonggac.wire.errors import MalformedMessage, UnknownType
 from vonggac.wire.messages import (
+    BODIES,
     Birth,
     CameraState,
     ClipReady,
@@ -49,7 +47,7 @@ _BODIES_OF_KIND: dict[str, tuple[type, ...]] = {
     "status": (Birth, Offline),
     "heartbeat": (Heartbeat,),
     "reply": (Reply,),
-    "event": (EpisodeStarted, EpisodeUpdated, EpisodeEnded, ClipReady, CameraState, Tamper, DataLost),
+    "event": tuple(body for body in BODIES if body.sequenced),
 }
 
 
@@ -141,12 +139,10 @@ class Intake:
                 connection, arrived, "unknown_box", f"box {box} is not registered. Do: collector box add {box}"
             )
         try:
-            with connection.begin_nested():
+            with one_of_many(connection):
                 return _store(connection, message, wrong_files)
         except Conflict as conflict:
             return self._aside(connection, arrived, "foreign", str(conflict))
-        except (IntegrityError, DataError) as error:
-            return self._aside(connection, arrived, "malformed", f"the database refused it: {error.orig}")
 
     def _aside(self, connection: Connection, arrived: Arrived, kind: str, reason: str) -> Outcome:
         ledger.keep_aside(connection, arrived.topic, arrived.payload, kind, reason, arrived.received_ms)

@@ -8,6 +8,7 @@ another message on the next one. Receipts follow acks.
 import contextlib
 import ssl
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -56,7 +57,7 @@ class BrokerAddress:
 
 
 class MqttIngest:
-    """Runs in a thread of its own until asked to stop."""
+    """Runs in a thread of its own until asked to stop. `committed` is called after each transaction."""
 
     def __init__(
         self,
@@ -66,6 +67,7 @@ class MqttIngest:
         database: Database,
         clock: Clock,
         stop: Stop,
+        committed: Callable[[], None] = lambda: None,
         client_id: str = CLIENT_ID,
     ) -> None:
         self._address = address
@@ -74,6 +76,7 @@ class MqttIngest:
         self._database = database
         self._clock = clock
         self._stop = stop
+        self._committed = committed
         self._client_id = client_id
         self._waiting: deque[tuple[Arrived, int, int]] = deque()
         self._speaks_5 = address.protocol != "3.1.1"
@@ -213,6 +216,7 @@ class MqttIngest:
             log.error("database unavailable; messages wait at the broker", reason=str(error), wait_s=round(wait_s, 1))
             return
         self._store_backoff.reset()
+        self._committed()
         mono_ms = self._clock.mono_ms()
         for outcome, (_arrived, mid, qos) in zip(outcomes, batch, strict=True):
             self._waiting.popleft()

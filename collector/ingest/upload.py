@@ -91,8 +91,7 @@ class Uploads:
             box = ""
             try:
                 box = await run_in_threadpool(self._who, request.headers.get("authorization", ""))
-                if request.headers.get("tus-resumable") != VERSION:
-                    raise _Answer(412, f"this server speaks tus {VERSION}", Tus_Version=VERSION)
+                _check_version(request)
                 return await handler(request, box)
             except _Answer as answer:
                 if answer.status not in (404, 409):
@@ -241,6 +240,11 @@ class Uploads:
             hold.users -= 1
             if hold.users == 0:
                 self._holds.pop(key, None)
+
+
+def _check_version(request: Request) -> None:
+    if request.headers.get("tus-resumable") != VERSION:
+        raise _Answer(412, f"this server speaks tus {VERSION}", Tus_Version=VERSION)
 
 
 def _clip_of(request: Request) -> str:

@@ -201,3 +201,9 @@ def ended_episodes_without_clip(connection: Connection) -> int:
 
 def _stored() -> ColumnElement[bool]:
     return clips.c.state == "stored"
+
+
+def stored_files(connection: Connection) -> list[tuple[str, int, str]]:
+    """Path, size and SHA-256 of every clip that is here."""
+    query = select(clips.c.path, clips.c.size_bytes, clips.c.sha256).where(_stored()).order_by(clips.c.path)
+    return [(str(row.path), row.size_bytes, row.sha256) for row in connection.execute(query)]

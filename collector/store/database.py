@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 
-from collector.store.errors import StoreUnavailable, StoreUnusable
+from collector.store.errors import Conflict, StoreUnavailable, StoreUnusable
 from vonggac.daemon.sqlite import apply_pragmas
+
+__all__ = ["Connection", "Database", "insert_ignoring", "one_of_many", "open_database", "sqlite_url", "upsert"]
 
 HEAD = "0001"
 """The newest migration; a test holds it to collector/store/migrations."""
@@ -33,13 +36,13 @@ class Database:
         self._write_lock = threading.Lock()
 
     @contextmanager
-    def read(self) -> Iterator[sa.Connection]:
+    def read(self) -> Iterator[Connection]:
         """A snapshot to read from. Raises StoreUnavailable."""
         with _plainly(), self._readers.begin() as connection:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[sa.Connection]:
+    def write(self) -> Iterator[Connection]:
         """One transaction, all or nothing, durable when the block has been left. Raises StoreUnavailable."""
         with _plainly(), self._write_lock, self._writer.begin() as connection:
             yield connection
@@ -95,7 +98,7 @@ def _sqlite_engine(url: sa.URL, begin: str, pool_size: int) -> sa.Engine:
         apply_pragmas(connection, durable=True)
 
     @sa.event.listens_for(engine, "begin")
-    def start(connection: sa.Connection) -> None:
+    def start(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
     return engine
@@ -140,7 +143,17 @@ def _migrate(url: sa.URL) -> None:
         raise StoreUnavailable(str(error.orig)) from error
 
 
-def insert_ignoring(connection: sa.Connection, table: sa.Table, **values: Any) -> bool:
+@contextmanager
+def one_of_many(connection: Connection) -> Iterator[None]:
+    """A part of a transaction that can fail alone. Raises Conflict when the database refuses what it was given."""
+    try:
+        with connection.begin_nested():
+            yield
+    except (IntegrityError, DataError) as error:
+        raise Conflict(f"the database refused it: {error.orig}") from error
+
+
+def insert_ignoring(connection: Connection, table: sa.Table, **values: Any) -> bool:
     """Insert unless a row with the same key is there; True when it was inserted."""
     statement: Any
     if connection.dialect.name == "sqlite":
@@ -150,7 +163,7 @@ def insert_ignoring(connection: sa.Connection, table: sa.Table, **values: Any) -
     return bool(connection.execute(statement).rowcount)
 
 
-def upsert(connection: sa.Connection, table: sa.Table, **values: Any) -> None:
+def upsert(connection: Connection, table: sa.Table, **values: Any) -> None:
     """Insert, or replace the columns of the row with the same primary key."""
     key = [column.name for column in table.primary_key]
     rest = {name: value for name, value in values.items() if name not in key}

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 
 from collector.store.database import insert_ignoring
-from collector.store.schema import counters, events, kept_aside, sequences
+from collector.store.schema import counters, events, heartbeat_history, kept_aside, sequences
 from vonggac.wire.messages import Envelope
 
 KEPT_ASIDE_ROWS = 1000
@@ -155,3 +155,58 @@ def all_counters(connection: Connection) -> dict[str, int]:
 def count_events(connection: Connection) -> int:
     """How many events the ledger holds."""
     return connection.scalar(select(func.count()).select_from(events)) or 0
+
+
+def prune_events(connection: Connection, before_ms: int, limit: int = 5000) -> int:
+    """Forget the oldest events; which numbers came stays known. Returns how many went."""
+    old = select(events.c.id).where(events.c.received_ms < before_ms).order_by(events.c.received_ms).limit(limit)
+    return connection.execute(delete(events).where(events.c.id.in_(old))).rowcount
+
+
+def prune_heartbeats(connection: Connection, before_ms: int, thin_before_ms: int, every_ms: int = 600_000) -> int:
+    """Forget the oldest heartbeats, and of those older than `thin_before_ms` keep the first in every ten minutes."""
+    history = heartbeat_history
+    gone = connection.execute(delete(history).where(history.c.received_ms < before_ms)).rowcount
+    slot = history.c.received_ms - history.c.received_ms % every_ms
+    since_ms = thin_before_ms - 2 * 3_600_000  # what is older was thinned before
+    kept = (
+        select(func.min(history.c.id))
+        .where(history.c.received_ms.between(since_ms, thin_before_ms))
+        .group_by(history.c.box, slot)
+    )
+    return (
+        gone
+        + connection.execute(
+            delete(history).where(history.c.received_ms.between(since_ms, thin_before_ms), history.c.id.not_in(kept))
+        ).rowcount
+    )
+
+
+def list_events(connection: Connection, *, since_ms: int = 0, limit: int = 100) -> list[dict[str, Any]]:
+    """Events received since then, the newest first."""
+    columns = [events.c[name] for name in ("received_ms", "box", "seq", "type", "wall_ms", "clock", "body")]
+    query = select(*columns).where(events.c.received_ms >= since_ms)
+    query = query.order_by(events.c.received_ms.desc(), events.c.id.desc()).limit(limit)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def check_database(connection: Connection) -> list[str]:
+    """What the database itself finds wrong, and events whose number the ranges do not know."""
+    complaints: list[str] = []
+    if connection.dialect.name == "sqlite":
+        complaints += [text for text in connection.exec_driver_sql("PRAGMA quick_check(20)").scalars() if text != "ok"]
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        complaints += [f"a row of {row[0]} names a row of {row[2]} that is not there" for row in broken[:20]]
+    covered = (
+        select(sequences.c.box)
+        .where(
+            sequences.c.box == events.c.box,
+            sequences.c.outbox == events.c.outbox,
+            sequences.c.first_seq <= events.c.seq,
+            sequences.c.last_seq >= events.c.seq,
+        )
+        .exists()
+    )
+    unknown = connection.execute(select(events.c.box, events.c.seq).where(~covered).limit(20)).all()
+    complaints += [f"event {row.seq} of box {row.box} is in no range" for row in unknown]
+    return complaints

@@ -46,3 +46,9 @@ def oldest_snapshots(connection: Connection, before_ms: int, limit: int) -> list
 def forget_snapshot(connection: Connection, path: str) -> None:
     """Its file goes; the row goes first."""
     connection.execute(delete(snapshots).where(snapshots.c.path == path))
+
+
+def stored_files(connection: Connection) -> list[tuple[str, int, str]]:
+    """Path, size and SHA-256 of every snapshot."""
+    query = select(snapshots.c.path, snapshots.c.size_bytes, snapshots.c.sha256).order_by(snapshots.c.path)
+    return [(row.path, row.size_bytes, row.sha256) for row in connection.execute(query)]

@@ -414,9 +414,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_alerts_key")),
     )
     with op.batch_alter_table("alerts", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_alerts_camera_channel_created_ms", ["camera", "channel", "created_ms"], unique=False
-        )
+        batch_op.create_index("ix_alerts_camera_channel_created_ms", ["camera", "channel", "created_ms"], unique=False)
         batch_op.create_index(batch_op.f("ix_alerts_incident"), ["incident"], unique=False)
         batch_op.create_index("ix_alerts_state_next_ms", ["state", "next_ms"], unique=False)
 

@@ -1,0 +1,318 @@
+"""The command `collector`. `--help` is the reference; errors say what, where and what to do; `--json` for scripts.
+
+Exit codes: 0 well, 1 something failed or was found wrong, 78 the configuration is wrong.
+"""
+
+import getpass
+import json
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from collector.config import CollectorConfig, load_collector_config
+from collector.store import boxes, users
+from collector.store.database import Database, open_database
+from collector.store.errors import StoreUnavailable, StoreUnusable
+from vonggac.daemon.clock import SystemClock
+from vonggac.daemon.config import ConfigInvalid
+from vonggac.daemon.files import write_durably
+from vonggac.daemon.program import EXIT_CONFIG
+from vonggac.daemon.quantities import parse_duration_s
+from vonggac.wire.ids import is_box_id
+
+DEFAULT_CONFIG = Path("/etc/vonggac/collector.yaml")
+ROLES = ("administrator", "officer", "technician", "auditor")
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _config_option(command: Command) -> Command:
+    return click.option(
+        "--config",
+        "config_path",
+        type=click.Path(path_type=Path, dir_okay=False),
+        default=DEFAULT_CONFIG,
+        show_default=True,
+        help="The collector's configuration file.",
+    )(command)
+
+
+def _json_option(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")(command)
+
+
+class _Since(click.ParamType):  # type: ignore[type-arg]
+    """`2h`, `3d`: milliseconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return round(parse_duration_s(str(value)) * 1000)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _list_options(command: Command) -> Command:
+    command = click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)(command)
+    command = click.option("--since", type=_Since(), help="Only what began within so long: 2h, 3d.")(command)
+    return _config_option(_json_option(command))
+
+
+def _load(path: Path) -> CollectorConfig:
+    try:
+        return load_collector_config(path)
+    except ConfigInvalid as error:
+        _refuse_config(error)
+
+
+def _refuse_config(error: ConfigInvalid) -> NoReturn:
+    for line in error.lines:
+        click.echo(line, err=True)
+    raise SystemExit(EXIT_CONFIG)
+
+
+@contextmanager
+def _opened(config: CollectorConfig) -> Iterator[Database]:
+    try:
+        config.data.mkdir(parents=True, exist_ok=True)
+        database = open_database(config.database_url)
+        try:
+            yield database
+        finally:
+            database.close()
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from None
+    except (StoreUnavailable, StoreUnusable) as error:
+        raise click.ClickException(f"database: {error}") from None
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("vonggac"), prog_name="collector")
+def main() -> None:
+    """The collector on the commune's server: takes what the boxes see, tells officers, keeps the clips."""
+
+
+@main.command()
+@_config_option
+@click.option("--only", help="Run only these parts, with commas between: ingest, alerts, fleet, web.")
+def serve(config_path: Path, only: str | None) -> None:
+    """Run the collector until it is told to stop."""
+    config = _load(config_path)
+    from collector import collector  # noqa: PLC0415 - the web takes a while to load
+
+    parts = collector.PARTS if only is None else tuple(dict.fromkeys(part.strip() for part in only.split(",")))
+    unknown = [part for part in parts if part not in collector.PARTS]
+    if unknown:
+        raise click.UsageError(f"--only: there is no part {unknown[0]!r}; there are {', '.join(collector.PARTS)}")
+    raise SystemExit(collector.serve(config, parts))
+
+
+# --- boxes -------------------------------------------------------------------------------------------------------
+
+
+@main.group()
+def box() -> None:
+    """Register boxes and take them out."""
+
+
+@box.command("add")
+@click.argument("box_id", metavar="ID")
+@click.option("--site", required=True, help="The place where the box stands: a house, a school, a junction.")
+@click.option("--commune", required=True)
+@click.option("--secret-file", type=click.Path(path_type=Path, dir_okay=False), help="Where to write its secret.")
+@click.option("--show", is_flag=True, help="Print the secret in place of writing it to a file.")
+@_config_option
+def box_add(box_id: str, site: str, commune: str, secret_file: Path | None, show: bool, config_path: Path) -> None:
+    """Register the box ID and make its secret, which is stored here only as a hash."""
+    if not is_box_id(box_id):
+        raise click.UsageError(f"ID {box_id!r}: must be 3–40 of a–z, 0–9 and -")
+    if show and secret_file is not None:
+        raise click.UsageError("--show and --secret-file: give one of them")
+    from collector.ingest.broker import hash_secret  # noqa: PLC0415
+
+    target = secret_file or Path(f"{box_id}.secret")
+    if not show and target.exists():
+        raise click.ClickException(f"{target}: exists; move it away or name another with --secret-file")
+    secret = secrets.token_urlsafe(32)
+    with _opened(_load(config_path)) as database, database.write() as connection:
+        added = boxes.add_box(connection, box_id, site, commune, hash_secret(secret), SystemClock().wall_ms())
+        if added and not show:
+            try:  # inside the transaction: a box whose secret nobody has is not registered
+                write_durably(target, f"{secret}\n".encode())
+            except OSError as error:
+                raise click.ClickException(f"{target}: cannot be written: {error.strerror}") from None
+    if not added:
+        raise click.ClickException(f"box {box_id} is registered already. To give it a new secret, remove it first")
+    if show:
+        click.echo(secret)
+    else:
+        click.echo(
+            f"{box_id} is registered. Its secret stands in {target}: copy it to the box, mode 600, and delete it"
+        )
+
+
+@box.command("remove")
+@click.argument("box_id", metavar="ID")
+@_config_option
+def box_remove(box_id: str, config_path: Path) -> None:
+    """Take the box ID out: it is cut off within two seconds; its history stays."""
+    with _opened(_load(config_path)) as database, database.write() as connection:
+        removed = boxes.remove_box(connection, box_id, SystemClock().wall_ms())
+    if not removed:
+        raise click.ClickException(f"box {box_id} is not registered. See: collector box list")
+    click.echo(f"{box_id} may no longer connect")
+
+
+@box.command("list")
+@_json_option
+@_config_option
+def box_list(as_json: bool, config_path: Path) -> None:
+    """All registered boxes."""
+    from collector.listing import print_registered  # noqa: PLC0415
+
+    config = _load(config_path)
+    with _opened(config) as database, database.read() as connection:
+        print_registered(connection, config.zone, as_json)
+
+
+# --- people ------------------------------------------------------------------------------------------------------
+
+
+@main.group()
+def user() -> None:
+    """People who may sign in."""
+
+
+@user.command("add")
+@click.argument("name")
+@click.option("--role", type=click.Choice(ROLES), required=True)
+@click.option(
+    "--password-file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Its first line is the password. Without it you are asked, or one is made and printed once.",
+)
+@_config_option
+def user_add(name: str, role: str, password_file: Path | None, config_path: Path) -> None:
+    """Add somebody."""
+    from collector.web.passwords import Passwords  # noqa: PLC0415
+
+    if not 1 <= len(name) <= 60 or any(char.isspace() for char in name):
+        raise click.UsageError("NAME: must be 1–60 characters without spaces")
+    config = _load(config_path)
+    password, is_made = _password(password_file)
+    try:
+        password_hash = Passwords().hash(password)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    with _opened(config) as database, database.write() as connection:
+        added = users.add_user(connection, name, password_hash, role, SystemClock().wall_ms())
+    if not added:
+        raise click.ClickException(f"user {name}: there is one of this name already")
+    click.echo(f"{name} may sign in as {role}" + (f" with the password {password}" if is_made else ""))
+
+
+def _password(file: Path | None) -> tuple[str, bool]:
+    """The password, and whether it was made here."""
+    if file is not None:
+        lines = file.read_text(encoding="utf-8").splitlines()
+        return (lines[0] if lines else ""), False
+    if sys.stdin.isatty():
+        typed = getpass.getpass("Password (empty: make one): ")
+        if typed:
+            return typed, False
+    return secrets.token_urlsafe(12), True
+
+
+@user.command("list")
+@_config_option
+def user_list(config_path: Path) -> None:
+    """Everybody who may sign in."""
+    with _opened(_load(config_path)) as database, database.read() as connection:
+        people = users.all_users(connection)
+    table = Table("name", "role", "may sign in")
+    for person in people:
+        table.add_row(person.name, person.role, "yes" if person.disabled_ms is None else "no")
+    Console().print(table)
+
+
+@user.command("disable")
+@click.argument("name")
+@_config_option
+def user_disable(name: str, config_path: Path) -> None:
+    """NAME may no longer sign in; open sessions end at once."""
+    with _opened(_load(config_path)) as database, database.write() as connection:
+        if not users.disable_user(connection, name, SystemClock().wall_ms()):
+            raise click.ClickException(f"user {name}: there is none of this name. See: collector user list")
+    click.echo(f"{name} may no longer sign in")
+
+
+# --- what is here ------------------------------------------------------------------------------------------------
+
+
+def _listing(name: str, doc: str) -> None:
+    """Each listing is the same command over another function of collector.listing."""
+
+    def run(since: int | None, limit: int, as_json: bool, config_path: Path) -> None:
+        from collector import listing  # noqa: PLC0415
+
+        config = _load(config_path)
+        since_ms = None if since is None else SystemClock().wall_ms() - since
+        with _opened(config) as database, database.read() as connection:
+            getattr(listing, f"print_{name}")(connection, config.zone, as_json, since_ms, limit)
+
+    run.__doc__ = doc
+    main.command(name)(_list_options(run))
+
+
+_listing("boxes", "Boxes with their state, last heartbeat and outbox.")
+_listing("cameras", "Cameras with their state and last decoded frame.")
+_listing("events", "Events as they came in.")
+_listing("episodes", "Episodes, the newest first.")
+_listing("clips", "Clips, the newest first.")
+_listing("incidents", "Incidents, the newest first.")
+
+
+@main.command()
+@_json_option
+@click.option("--deep", is_flag=True, help="Read every clip and snapshot and compare its SHA-256.")
+@click.option("--repair", is_flag=True, help="Remove files that belong to nothing and are older than an hour.")
+@_config_option
+def fsck(as_json: bool, deep: bool, repair: bool, config_path: Path) -> None:
+    """Check database and files against each other. Exit 1 when something is wrong."""
+    from collector.fsck import check  # noqa: PLC0415
+
+    config = _load(config_path)
+    wrong = 0
+    with _opened(config) as database:
+        for finding in check(database, config.data, SystemClock().wall_ms(), deep=deep, repair=repair):
+            wrong += finding.is_wrong
+            if as_json:
+                click.echo(json.dumps(vars(finding), ensure_ascii=False))
+            else:
+                click.echo(f"{'WRONG' if finding.is_wrong else 'note '} {finding.kind}: {finding.text}")
+    if not as_json:
+        click.echo("all is well" if not wrong else f"{wrong} things are wrong")
+    raise SystemExit(1 if wrong else 0)
+
+
+@main.command()
+@_config_option
+def prune(config_path: Path) -> None:
+    """Delete now what is over the limits of `retention`."""
+    from collector.ingest.clip_store import ClipStore  # noqa: PLC0415
+    from collector.retention import Retention  # noqa: PLC0415
+
+    config = _load(config_path)
+    clock = SystemClock()
+    with _opened(config) as database:
+        clip_store = ClipStore(database, config.data, clock, lambda _box, _sha256: None)
+        pruned = Retention(database, clip_store, config.data, config.retention.limits(), clock).prune()
+    click.echo(json.dumps(vars(pruned)))

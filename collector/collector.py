@@ -1,0 +1,249 @@
+"""The composition root of the collector: it alone builds the parts, starts them forwards and stops them backwards.
+
+`serve` runs all parts, or those asked for: `ingest` (MQTT, broker, uploads, retention), `alerts`, `fleet`, `web`.
+Parts meet in the database, so each may be a process of its own; each part runs once in an installation.
+"""
+
+import fcntl
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from collector.alerts.bell import Bell
+from collector.alerts.delivery import Delivery
+from collector.alerts.loop import RulesLoop
+from collector.config import CollectorConfig
+from collector.http import HttpServer
+from collector.ingest.broker import COLLECTOR_USER, READY_WITHIN_S, BrokerMissing, EmbeddedBroker
+from collector.ingest.clip_store import ClipStore
+from collector.ingest.intake import Intake
+from collector.ingest.mqtt import BrokerAddress, MqttIngest
+from collector.ingest.receipts import Receipts
+from collector.ingest.upload import Uploads
+from collector.retention import Retention
+from collector.store.database import Database, open_database
+from collector.store.desk import find_snapshot
+from collector.store.errors import StoreUnavailable, StoreUnusable
+from collector.web.app import build_app
+from collector.web.desk import WebSettings
+from vonggac.daemon.clock import Clock, SystemClock
+from vonggac.daemon.config import ConfigInvalid
+from vonggac.daemon.files import make_folder
+from vonggac.daemon.logs import configure_logs, get_logger
+from vonggac.daemon.program import EXIT_CONFIG, stop_on_signals, watch
+from vonggac.daemon.systemd import Notifier
+from vonggac.daemon.threads import Crew, Pulse, Stop
+
+log = get_logger(__name__)
+
+PARTS = ("ingest", "alerts", "fleet", "web")
+END_WITHIN_S = 15.0
+DELIVERY_STALL_S = 300.0
+RETENTION_STALL_S = 600.0
+
+
+class CannotStart(Exception):
+    """Something that a person must mend stands in the way: the text says what and how."""
+
+    def __init__(self, text: str, exit_code: int = 1) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True)
+class Foundation:
+    """What every part stands on. `broker_stop` ends the broker after those who speak with it."""
+
+    config: CollectorConfig
+    database: Database
+    clock: Clock
+    stop: Stop
+    broker_stop: Stop
+    crew: Crew
+    committed: Bell
+    alerted: Bell
+
+
+def serve(config: CollectorConfig, parts: tuple[str, ...] = PARTS) -> int:
+    """Run until told to stop; returns the exit code."""
+    configure_logs(config.log_level)
+    stop, notifier = Stop(), Notifier()
+    stop_on_signals(stop)
+    with ExitStack() as locks:
+        try:
+            base = _lay(config, parts, stop, locks)
+            addresses = _start(base, parts)
+        except (CannotStart, ConfigInvalid, StoreUnusable, StoreUnavailable, BrokerMissing) as error:
+            log.critical("cannot start", reason=str(error))
+            return EXIT_CONFIG if isinstance(error, ConfigInvalid) else getattr(error, "exit_code", 1)
+        log.info("collector is ready", parts=list(parts), **addresses)
+        notifier.ready(f"serving {', '.join(parts)}")
+        watch(stop, base.crew, notifier)
+        left = base.crew.join(END_WITHIN_S)
+        if left:
+            log.error("threads did not end in time", threads=left)
+        base.database.close()
+    log.info("stopped", exit_code=stop.exit_code)
+    return stop.exit_code
+
+
+def _lay(config: CollectorConfig, parts: tuple[str, ...], stop: Stop, locks: ExitStack) -> Foundation:
+    try:
+        make_folder(config.data)
+        for part in parts:
+            _lock(config, part, locks)
+    except OSError as error:
+        raise CannotStart(f"data: {config.data} cannot be used: {error.strerror}") from None
+    return Foundation(
+        config=config,
+        database=open_database(config.database_url),
+        clock=SystemClock(),
+        stop=stop,
+        broker_stop=Stop(),
+        crew=Crew(stop),
+        committed=Bell(),
+        alerted=Bell(),
+    )
+
+
+def _lock(config: CollectorConfig, part: str, locks: ExitStack) -> None:
+    """Two of a part would take each other's connection, and alert twice."""
+    file = locks.enter_context((config.data / f"{part}.lock").open("a", encoding="ascii"))
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise CannotStart(f"{config.data}: another collector runs the part {part} here. Stop it first") from None
+
+
+def _start(base: Foundation, parts: tuple[str, ...]) -> dict[str, str]:
+    """Start forwards: who listens before who speaks. Returns the addresses to tell."""
+    addresses: dict[str, str] = {}
+    upload_app: Starlette | None = None
+    if "alerts" in parts:
+        _start_alerts(base)
+    if "ingest" in parts:
+        upload_app = _start_ingest(base, addresses)
+    if "fleet" in parts:
+        _start_fleet(base)
+    own_listen = base.config.uploads.listen
+    if upload_app is not None and own_listen is not None:
+        addresses["uploads"] = _start_http(
+            base, "http-uploads", own_listen, lambda: Starlette(routes=[Mount("/upload", upload_app)])
+        )
+    elif upload_app is not None and "web" not in parts:
+        raise ConfigInvalid(["uploads.listen: is missing; the part ingest without web needs a port of its own"])
+    if "web" in parts:
+        mounted = upload_app if own_listen is None else None
+        addresses["web"] = _start_http(base, "http", base.config.http.listen, lambda: _web(base, mounted))
+    return addresses
+
+
+def _start_ingest(base: Foundation, addresses: dict[str, str]) -> Starlette:
+    config, receipts = base.config, Receipts()
+    clip_store = ClipStore(
+        base.database,
+        config.data,
+        base.clock,
+        lambda box, sha256: receipts.add_clip(box, sha256, base.clock.mono_ms()),
+        config.uploads.keep_free,
+    )
+    clip_store.recover()
+    address = _start_broker(base) if config.broker.embedded else config.broker.address()
+    addresses["broker"] = f"{address.host}:{address.port}"
+    ingest = MqttIngest(
+        address,
+        Intake(base.database, config.data),
+        receipts,
+        base.database,
+        base.clock,
+        base.stop,
+        committed=base.committed.ring,
+    )
+    base.crew.start("mqtt", _then(ingest.run, base.broker_stop))
+    retention = Retention(base.database, clip_store, config.data, config.retention.limits(), base.clock)
+    base.crew.start("retention", lambda pulse: retention.run(pulse, base.stop), RETENTION_STALL_S)
+    return Uploads(clip_store, base.database, config.uploads.max_clip).app()
+
+
+def _then(run: Callable[[Pulse], None], after: Stop) -> Callable[[Pulse], None]:
+    """Let `after` go once `run` has ended, in whatever way."""
+
+    def both(pulse: Pulse) -> None:
+        try:
+            run(pulse)
+        finally:
+            after.set("nobody speaks with it any more")
+
+    return both
+
+
+def _start_broker(base: Foundation) -> BrokerAddress:
+    host, port = base.config.broker.listen
+    broker = EmbeddedBroker(base.config.data / "broker", host, port, base.database, base.broker_stop)
+    base.crew.start("broker", broker.run)
+    broker.wait_ready(READY_WITHIN_S)
+    near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return BrokerAddress(near, broker.port, COLLECTOR_USER, broker.password, protocol="3.1.1")
+
+
+def _start_alerts(base: Foundation) -> None:
+    config = base.config
+    rules = RulesLoop(
+        base.database,
+        tuple(rule.rule() for rule in config.alerts.rules),
+        config.alerts.grouping(),
+        config.zone,
+        base.alerted,
+    )
+    committed = base.committed.listen()
+    for channel in config.alerts.all_channels():
+        delivery = Delivery(
+            base.database, channel, lambda episode: _picture_of(base, episode), config.zone, config.http.public_url
+        )
+        ear = base.alerted.listen()
+        base.crew.start(
+            f"alerts-{channel.name}",
+            lambda pulse, delivery=delivery, ear=ear: delivery.run(pulse, base.stop, base.clock, ear),  # type: ignore[misc]
+            DELIVERY_STALL_S,
+        )
+    base.crew.start("rules", lambda pulse: rules.run(pulse, base.stop, base.clock, committed))
+
+
+def _picture_of(base: Foundation, episode: str) -> bytes | None:
+    with base.database.read() as connection:
+        picture = find_snapshot(connection, episode=episode)
+    if picture is None:
+        return None
+    try:
+        return (base.config.data / picture.path).read_bytes()
+    except OSError:
+        return None
+
+
+def _start_fleet(base: Foundation) -> None:
+    """The loop that derives the state of boxes and cameras."""
+
+
+def _web(base: Foundation, upload_app: Starlette | None) -> Starlette:
+    public_url = base.config.http.public_url or ""
+    return build_app(
+        base.database,
+        base.config.data,
+        WebSettings(zone=base.config.zone, secure=public_url.startswith("https://")),
+        upload_app,
+        base.clock,
+        stopping=base.stop.is_set,
+    )
+
+
+def _start_http(base: Foundation, name: str, listen: tuple[str, int], build: Callable[[], Starlette]) -> str:
+    try:
+        server = HttpServer(listen, base.stop)
+    except OSError as error:
+        raise CannotStart(f"{listen[0]}:{listen[1]} cannot be listened on: {error.strerror}") from None
+    app = build()
+    base.crew.start(name, lambda pulse: server.serve(app, pulse))
+    return f"http://{server.address[0]}:{server.address[1]}"

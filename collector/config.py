@@ -1,0 +1,306 @@
+"""The collector's configuration file: its schema, and its conversion into the frozen values that the parts take.
+
+configs/collector.yaml shows every option with its default; a test loads it.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from collector.alerts.channels.apprise import AppriseChannel, read_urls
+from collector.alerts.channels.protocol import Channel
+from collector.alerts.channels.screen import ScreenChannel
+from collector.alerts.incidents import Grouping
+from collector.alerts.rules import ALL_WEEK, Hours, Rule
+from collector.ingest.mqtt import BrokerAddress
+from collector.retention import Limits
+from collector.store.database import sqlite_url
+from vonggac.daemon.config import (
+    ConfigInvalid,
+    ConfigPath,
+    Duration,
+    MinuteOfDay,
+    Section,
+    Size,
+    load_config,
+    read_secret,
+)
+
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+SCREEN = "screen"
+"""The post's own screen: a channel that is always there."""
+
+
+def _split_address(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError("must be HOST:PORT, such as 127.0.0.1:8080")
+    return host.strip("[]"), int(port)
+
+
+Address = Annotated[tuple[str, int], BeforeValidator(_split_address)]
+"""`HOST:PORT`; port 0 takes any free one."""
+
+
+class TlsSection(Section):
+    """Certificates for MQTT over TLS; `ca_file` alone checks the broker, the other two identify the collector."""
+
+    ca_file: ConfigPath
+    cert_file: ConfigPath | None = None
+    key_file: ConfigPath | None = None
+
+    @model_validator(mode="after")
+    def _certificate_is_whole(self) -> "TlsSection":
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file go together: give both or neither")
+        return self
+
+
+class BrokerSection(Section):
+    """`embedded` runs a broker of our own at `listen`; otherwise `host` names one that is there."""
+
+    embedded: bool = False
+    listen: Address = ("127.0.0.1", 1883)
+    host: str | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    user: str | None = None
+    password_file: ConfigPath | None = None
+    protocol: Literal["auto", "3.1.1", "5"] = "auto"
+    tls: TlsSection | None = None
+
+    @model_validator(mode="after")
+    def _is_one_or_the_other(self) -> "BrokerSection":
+        if self.embedded == (self.host is not None):
+            raise ValueError("write either `broker: embedded` or a broker's host")
+        if (self.user is None) != (self.password_file is None):
+            raise ValueError("user and password_file go together: give both or neither")
+        return self
+
+    def address(self) -> BrokerAddress:
+        """Of a broker that is not ours. Raises ConfigInvalid when the password's file is no secret."""
+        return BrokerAddress(
+            self.host or "",
+            self.port,
+            self.user,
+            None if self.password_file is None else read_secret(self.password_file),
+            None if self.tls is None else self.tls.ca_file,
+            None if self.tls is None else self.tls.cert_file,
+            None if self.tls is None else self.tls.key_file,
+            self.protocol,
+        )
+
+
+def _embedded_by_name(value: object) -> object:
+    return {"embedded": "true"} if value == "embedded" else value
+
+
+class HttpSection(Section):
+    """Pages, API and uploads. TLS is the business of the reverse proxy in front."""
+
+    listen: Address = ("127.0.0.1", 8080)
+    public_url: str | None = None
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_http(cls, text: str | None) -> str | None:
+        if text is None:
+            return None
+        parts = urlsplit(text)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+            raise ValueError("must be http://HOST[:PORT] or https://HOST[:PORT], without a password")
+        return text.rstrip("/")
+
+
+class UploadSection(Section):
+    """Clips from boxes."""
+
+    listen: Address | None = None
+    max_clip: Annotated[Size, Field(ge=2**20)] = 2 * 2**30
+    keep_free: Size = 2 * 2**30
+
+
+class RetentionSection(Section):
+    """What is kept how long. What is under legal hold is deleted by nothing."""
+
+    clips: Duration = 30 * 86400.0
+    max_bytes: Size | None = None
+    keep_free: Size = 5 * 2**30
+    snapshots: Duration = 90 * 86400.0
+    events: Duration = 365 * 86400.0
+    heartbeats: Duration = 30 * 86400.0
+
+    def limits(self) -> Limits:
+        """As retention takes them."""
+        return Limits(
+            clips_ms=round(self.clips * 1000),
+            max_bytes=self.max_bytes,
+            keep_free_bytes=self.keep_free,
+            snapshots_ms=round(self.snapshots * 1000),
+            events_ms=round(self.events * 1000),
+            heartbeats_ms=round(self.heartbeats * 1000),
+        )
+
+
+class HoursSection(Section):
+    """Hours of some weekdays, local time; an end before the start is on the next day."""
+
+    start: Annotated[MinuteOfDay, Field(alias="from")]
+    end: Annotated[MinuteOfDay, Field(alias="to")]
+    days: tuple[Weekday, ...] = ()
+
+    def hours(self) -> Hours:
+        """As a rule takes them."""
+        return Hours(self.start, self.end, frozenset(_WEEKDAYS.index(day) for day in self.days) or ALL_WEEK)
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "HoursSection":
+        self.hours()
+        return self
+
+
+class RuleSection(Section):
+    """Who is told of what; an empty list means any."""
+
+    name: Annotated[str, Field(min_length=1, max_length=60)]
+    cameras: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    hours: tuple[HoursSection, ...] = ()
+    min_score: float | None = None
+    severity: Literal["low", "normal", "high"] = "normal"
+    cool_down: Duration = 60.0
+    channels: tuple[str, ...] = (SCREEN,)
+
+    def rule(self) -> Rule:
+        """As the rules' loop takes it. Raises ValueError with what is wrong."""
+        return Rule(
+            name=self.name,
+            cameras=self.cameras,
+            zones=self.zones,
+            hours=tuple(hours.hours() for hours in self.hours),
+            kinds=self.kinds,
+            min_score=self.min_score,
+            cool_down_s=self.cool_down,
+            channels=self.channels,
+            severity=self.severity,
+        )
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "RuleSection":
+        self.rule()
+        return self
+
+
+class ChannelSection(Section):
+    """A way to reach people, by Apprise. Its addresses hold secrets, so they stand in a file, one a line."""
+
+    name: Annotated[str, Field(min_length=1, max_length=40)]
+    urls_file: ConfigPath
+    language: Literal["vi", "en"] = "vi"
+    may_carry_pictures: bool = False
+
+    @field_validator("name")
+    @classmethod
+    def _is_not_the_screen(cls, name: str) -> str:
+        if name == SCREEN:
+            raise ValueError(f"{SCREEN!r} is always there: choose another name")
+        return name
+
+    def channel(self) -> Channel:
+        """The channel itself. Raises ConfigInvalid when the file cannot be used."""
+        try:
+            if self.urls_file.stat().st_mode & 0o077:
+                raise ConfigInvalid(
+                    [f"{self.urls_file}: secret file is open to others. Do: chmod 600 {self.urls_file}"]
+                )
+            urls = read_urls(self.urls_file.read_text(encoding="utf-8"))
+            return AppriseChannel(self.name, urls, self.language, self.may_carry_pictures)
+        except OSError as error:
+            raise ConfigInvalid([f"{self.urls_file}: cannot be read: {error.strerror}"]) from None
+        except ValueError as error:
+            raise ConfigInvalid([f"{self.urls_file}: {error}"]) from None
+
+
+class AlertsSection(Section):
+    """Rules and channels; without rules every episode is shown on the post's own screen."""
+
+    rules: tuple[RuleSection, ...] = ()
+    channels: tuple[ChannelSection, ...] = ()
+    incident_gap: Duration = 60.0
+    incident_longest: Duration = 3600.0
+    late_after: Duration = 300.0
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> "AlertsSection":
+        for what, names in (
+            ("rules", [rule.name for rule in self.rules]),
+            ("channels", [channel.name for channel in self.channels]),
+        ):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"two {what} are called {', '.join(twice)}: give each its own name")
+        known = {SCREEN, *(channel.name for channel in self.channels)}
+        for rule in self.rules:
+            for channel in rule.channels:
+                if channel not in known:
+                    raise ValueError(f"rule {rule.name} tells channel {channel!r}; known: {', '.join(sorted(known))}")
+        return self
+
+    def grouping(self) -> Grouping:
+        """When episodes are one incident, and when one is late."""
+        return Grouping(gap_s=self.incident_gap, longest_s=self.incident_longest, late_after_s=self.late_after)
+
+    def all_channels(self) -> tuple[Channel, ...]:
+        """The screen and those configured. Raises ConfigInvalid."""
+        return (ScreenChannel(), *(channel.channel() for channel in self.channels))
+
+
+class CollectorConfig(Section):
+    """The whole file."""
+
+    data: ConfigPath
+    database: str | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    time_zone: str = "Asia/Ho_Chi_Minh"
+    broker: Annotated[BrokerSection, BeforeValidator(_embedded_by_name)]
+    http: HttpSection = HttpSection()
+    uploads: UploadSection = UploadSection()
+    retention: RetentionSection = RetentionSection()
+    alerts: AlertsSection = AlertsSection()
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_time_zone(cls, text: str) -> str:
+        try:
+            ZoneInfo(text)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("is no time zone that this machine knows; write Asia/Ho_Chi_Minh") from None
+        return text
+
+    @field_validator("database")
+    @classmethod
+    def _is_a_database(cls, text: str | None) -> str | None:
+        if text is not None and not text.startswith(("sqlite:////", "postgresql+psycopg://")):
+            raise ValueError("must be sqlite:////PATH or postgresql+psycopg://USER@HOST/NAME")
+        return text
+
+    @property
+    def database_url(self) -> str:
+        """The database named, or the one in the data folder."""
+        return self.database or sqlite_url(self.data.resolve() / "collector.sqlite")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """For hours in rules, pages and messages."""
+        return ZoneInfo(self.time_zone)
+
+
+def load_collector_config(path: Path) -> CollectorConfig:
+    """Read and check the file. Raises ConfigInvalid with every mistake."""
+    return load_config(path, CollectorConfig)

@@ -1,0 +1,50 @@
+"""HTTP servers in threads of their own: the socket is bound first, so a taken port is told at once."""
+
+import socket
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from vonggac.daemon.threads import Pulse, Stop
+
+SHUTDOWN_S = 3
+
+
+class HttpServer:
+    """uvicorn in a thread. `address` tells the port when 0 was asked for. Raises OSError when the port is taken."""
+
+    def __init__(self, address: tuple[str, int], stop: Stop) -> None:
+        self._stop = stop
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self._socket = socket.create_server(address, family=family, backlog=256)
+        self.address: tuple[str, int] = self._socket.getsockname()[:2]
+
+    def serve(self, app: ASGIApp, pulse: Pulse) -> None:
+        """Serve until asked to stop."""
+        config = uvicorn.Config(
+            app,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_S,
+            timeout_keep_alive=30,
+        )
+        _Server(config, pulse, self._stop).run([self._socket])
+
+
+class _Server(uvicorn.Server):
+    """Beats while its event loop turns, and ends when asked."""
+
+    def __init__(self, config: uvicorn.Config, pulse: Pulse, stop: Stop) -> None:
+        super().__init__(config)
+        self._pulse = pulse
+        self._stop = stop
+
+    async def on_tick(self, counter: int) -> bool:
+        self._pulse.beat()
+        return self._stop.is_set() or await super().on_tick(counter)
+
+    def handle_exit(self, *_signal: Any) -> None:
+        """Signals are the main thread's business."""

@@ -1,0 +1,171 @@
+"""What the command line shows of the database: tables for people, one JSON object a line for scripts."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from collector.store import boxes, clips, ledger
+from collector.store.database import Connection
+from collector.store.desk import Wanted, list_episodes, list_incidents
+from collector.store.overview import list_boxes
+
+Row = dict[str, Any]
+
+
+def print_boxes(
+    connection: Connection, zone: tzinfo, as_json: bool, _since_ms: int | None = None, _limit: int = 0
+) -> None:
+    """Boxes with their state; `missing` counts numbers of events that did not come."""
+    missing: dict[str, int] = {}
+    for hole in ledger.holes(connection):
+        missing[hole.box] = missing.get(hole.box, 0) + hole.last_seq - hole.first_seq + 1
+    rows = []
+    for box in list_boxes(connection):
+        outbox = None if box.heartbeat is None else box.heartbeat.outbox
+        rows.append(
+            {
+                "id": box.id,
+                "site": box.site,
+                "commune": box.commune,
+                "state": box.standing.state,
+                "reasons": list(box.standing.reasons),
+                "connected": box.connected,
+                "heartbeat_ms": box.heartbeat_ms,
+                "agent_version": box.agent_version,
+                "on_box_events": None if outbox is None else outbox.events,
+                "on_box_clips": None if outbox is None else outbox.clips,
+                "missing_events": missing.get(box.id, 0),
+            }
+        )
+    _print(rows, as_json, zone)
+
+
+def print_cameras(
+    connection: Connection, zone: tzinfo, as_json: bool, _since_ms: int | None = None, _limit: int = 0
+) -> None:
+    """Cameras with what their box last said of them."""
+    rows = [
+        {
+            "id": camera.id,
+            "state": camera.standing.state,
+            "reasons": list(camera.standing.reasons),
+            "stream": None if camera.health is None else camera.health.main.state,
+            "fps": None if camera.health is None else camera.health.main.fps,
+            "last_frame_ms": camera.last_frame_ms,
+            "configured": camera.configured,
+        }
+        for box in list_boxes(connection)
+        for camera in box.cameras
+    ]
+    _print(rows, as_json, zone)
+
+
+def print_events(connection: Connection, zone: tzinfo, as_json: bool, since_ms: int | None, limit: int) -> None:
+    """Events as they came in, the newest first."""
+    _print(ledger.list_events(connection, since_ms=since_ms or 0, limit=limit), as_json, zone)
+
+
+def print_episodes(connection: Connection, zone: tzinfo, as_json: bool, since_ms: int | None, limit: int) -> None:
+    """Episodes, the newest first."""
+    rows = [
+        {
+            "id": episode.id,
+            "camera": episode.camera,
+            "start_ms": episode.start_ms,
+            "end_ms": episode.end_ms,
+            "zones": list(episode.zones),
+            "score": episode.score,
+            "clips": [clip.id for clip in episode.clips if clip.state == "stored"],
+            "late_ms": episode.late_ms,
+        }
+        for episode in list_episodes(connection, Wanted(since_ms=since_ms, limit=limit))
+    ]
+    _print(rows, as_json, zone)
+
+
+def print_clips(connection: Connection, zone: tzinfo, as_json: bool, since_ms: int | None, limit: int) -> None:
+    """Clips, the newest first."""
+    rows = [
+        {
+            "id": clip.id,
+            "camera": clip.camera,
+            "state": clip.state,
+            "first_frame_ms": clip.first_frame_ms,
+            "duration_ms": clip.duration_ms,
+            "size_bytes": clip.size_bytes,
+            "codec": clip.codec,
+            "truncated": clip.truncated,
+            "held": clip.held,
+            "path": clip.path,
+        }
+        for clip in clips.list_clips(connection, since_ms=since_ms or 0, limit=limit)
+    ]
+    _print(rows, as_json, zone)
+
+
+def print_incidents(connection: Connection, zone: tzinfo, as_json: bool, since_ms: int | None, limit: int) -> None:
+    """Incidents, the newest first."""
+    rows = [
+        {
+            "id": incident.id,
+            "camera": incident.camera,
+            "state": incident.state,
+            "severity": incident.severity,
+            "rule": incident.rule,
+            "start_ms": incident.start_ms,
+            "last_ms": incident.last_ms,
+            "episodes": len(incident.episodes),
+            "owner": incident.owner,
+            "outcome": incident.outcome,
+        }
+        for incident in list_incidents(connection, Wanted(since_ms=since_ms, limit=limit))
+    ]
+    _print(rows, as_json, zone)
+
+
+def print_registered(connection: Connection, zone: tzinfo, as_json: bool) -> None:
+    """Boxes that may connect."""
+    rows = [
+        {"id": box.id, "site": box.site, "commune": box.commune, "created_ms": box.created_ms}
+        for box in boxes.list_boxes(connection)
+    ]
+    _print(rows, as_json, zone)
+
+
+def _print(rows: Sequence[Row], as_json: bool, zone: tzinfo) -> None:
+    console = Console()
+    if as_json:
+        for row in rows:
+            console.file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        return
+    if not rows:
+        console.print("nothing")
+        return
+    table = Table(*(name.removesuffix("_ms") if _is_time(name) else name for name in rows[0]))
+    for row in rows:
+        table.add_row(*_cells(row, zone))
+    console.print(table)
+
+
+def _is_time(name: str) -> bool:
+    return name.endswith("_ms") and name not in ("duration_ms", "late_ms", "mono_ms")
+
+
+def _cells(row: Row, zone: tzinfo) -> Iterable[str]:
+    for name, value in row.items():
+        if value is None:
+            yield "-"
+        elif _is_time(name):
+            yield datetime.fromtimestamp(value / 1000, UTC).astimezone(zone).strftime("%d/%m/%Y %H:%M:%S")
+        elif isinstance(value, list):
+            yield ", ".join(map(str, value)) or "-"
+        elif isinstance(value, bool):
+            yield "yes" if value else "no"
+        elif isinstance(value, float):
+            yield f"{value:.2f}"
+        else:
+            yield str(value)
