@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import click
 import cv2
@@ -126,9 +127,11 @@ def empty(folder: Path, names: tuple[str, ...], only: str, which: str, seconds: 
             for stem, scene in scenes.items():
                 shrink = min(1.0, 640 / scene.shape[1])
                 small = cv2.resize(scene, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-                noise = [1.5 * random.standard_normal(small.shape, dtype=np.float32) for _ in range(7)]
+                noise: list[videos.Picture] = [
+                    1.5 * random.standard_normal(small.shape, dtype=np.float32) for _ in range(7)
+                ]
 
-                def still(small: videos.Picture = small, noise: list[videos.Picture] = noise) -> Iterable[videos.Frame]:
+                def still(small: videos.Picture = small, noise: Any = noise) -> Iterable[videos.Frame]:
                     for number in range(round(seconds * 10)):
                         layer = noise[int(random.integers(0, 7))]
                         yield number / 10, np.clip(small + layer, 0, 255).astype(np.uint8)

@@ -5,6 +5,7 @@ once nothing has moved for `end_after_s`, dated to the last motion; past `max_ep
 new one; when frames stop it ends as lost.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -158,6 +159,7 @@ class EpisodeTracker:
         self._settings = settings
         self._stretch: _Stretch | None = None
         self._is_best_moment = False
+        self._ended_ms = -math.inf
 
     @property
     def is_best_moment(self) -> bool:
@@ -191,8 +193,7 @@ class EpisodeTracker:
         if observation.moving:
             if stretch is None:
                 since_ms = observation.since_ms if observation.since_ms is not None else t_ms
-                earliest_ms = events[-1].end_ms if events and isinstance(events[-1], EpisodeEnded) else since_ms
-                stretch = _Stretch(min(t_ms, max(since_ms, earliest_ms)))
+                stretch = _Stretch(min(t_ms, max(since_ms, self._ended_ms)))
             elif stretch.confirmed and t_ms - stretch.start_ms >= self._settings.max_episode_s * 1000:
                 events.append(self._ended(stretch, t_ms, "split"))
                 stretch = _Stretch(t_ms)
@@ -226,8 +227,8 @@ class EpisodeTracker:
     def _started(stretch: _Stretch) -> EpisodeStarted:
         return EpisodeStarted(stretch.start_ms, stretch.whole_box(), tuple(stretch.zones), stretch.score)
 
-    @staticmethod
-    def _ended(stretch: _Stretch, end_ms: float, reason: EndReason) -> EpisodeEnded:
+    def _ended(self, stretch: _Stretch, end_ms: float, reason: EndReason) -> EpisodeEnded:
+        self._ended_ms = end_ms
         return EpisodeEnded(
             stretch.start_ms,
             end_ms,

@@ -24,6 +24,8 @@ WORKING_AREA = 320 * 240
 STATIC_S = 12.0
 """What stood without stirring for so long becomes part of the scene."""
 GHOST_S = 0.7
+WARY_S = 10.0
+"""So long after the start it was not seen yet how far leaves sway."""
 MAX_BLOBS = 48
 JOIN = np.ones((5, 3), np.uint8)
 RIM = np.ones((3, 3), np.uint8)
@@ -88,7 +90,6 @@ class MotionDetector:
         if global_change:
             scene.restart()
             scene.take(small, dt_s)
-            view.things.clear()
             view.foreground.fill(0)
             self._usual_change = 0.0
             return Observation(t_ms, global_change=True, ready=False)
@@ -99,7 +100,7 @@ class MotionDetector:
             scene.learn(nothing, nothing, active, dt_s)
             return Observation(t_ms, ready=False)
         labels, blobs = self._blobs(view, clearly, perhaps, active)
-        view.things.follow(blobs, now_s, dt_s)
+        view.things.follow(blobs, now_s, dt_s, wary=scene.learned_s < WARY_S)
         self._learn(view, labels, perhaps, active, dt_s)
         return self._observation(view, t_ms, now_s)
 
@@ -122,6 +123,8 @@ class MotionDetector:
         mask = cv2.medianBlur(perhaps, 5)
         before, view.foreground = view.foreground, mask
         lasting_share = min(0.7, 0.2 + 2.0 * cv2.countNonZero(mask) / mask.size)
+        outside = cv2.countNonZero(cv2.subtract(active, cv2.dilate(mask, JOIN)))
+        stirring_share = 0.01 + 2.5 * outside / mask.size
         if not cv2.countNonZero(mask):
             return np.zeros((0, 0), np.int32), []
         # Patches are joined and labelled at half size: a quarter of the cost, and parts of one body come together.
@@ -163,7 +166,8 @@ class MotionDetector:
                     area,
                     x + moments["m10"] / area,
                     y + moments["m01"] / area,
-                    cv2.countNonZero(cv2.bitwise_and(part, active[y : y + h, x : x + w])),
+                    cv2.countNonZero(cv2.bitwise_and(part, active[y : y + h, x : x + w]))
+                    >= max(3.0, stirring_share * area),
                     contour,
                     cv2.countNonZero(cv2.bitwise_and(part, before[y : y + h, x : x + w])) >= lasting_share * area,
                     n_changed / area,

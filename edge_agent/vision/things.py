@@ -11,8 +11,14 @@ from dataclasses import dataclass, field
 MAX_TRACKS = 48
 FORGET_S = 0.6
 """A track not seen so long is gone: long enough for 5 fps with a frame lost."""
+REMEMBER_S = 8.0
+"""A thing that vanished inside the picture (still, dazzled, behind rain) is the same one if it stirs there again."""
 LEAST_HITS = 3
 """Frames in which a thing must be seen; more where much appears and vanishes, since chance then makes paths."""
+LITTER_S = 2.0
+LITTER = 4.0
+SMALL_SHARE = 0.003
+"""More new small patches a second than LITTER are rain, snow or insects: things must then be larger than those."""
 STIRRING_S = 3.0
 """A confirmed thing counts as moving so long after it last stirred."""
 
@@ -29,8 +35,8 @@ class Blob:
     area: int
     cx: float
     cy: float
-    stirring: int
-    """How many of its pixels change right now."""
+    stirs: bool
+    """Whether more of its pixels change right now than rain or noise change anywhere."""
     contour: float
     """Texture along it now against the background's, -1 … 1: below 0 something is gone rather than there."""
     lasting: bool
@@ -59,18 +65,39 @@ class Track:
     path: float = 0.0
     confirmed: bool = False
     reach: float = 0.0
-    ghost_s: float = 0.0
+    progress_s: float = 0.0
     velocity: tuple[float, float] = field(default=(0.0, 0.0))
 
     def travelled(self) -> float:
         """Pixels from where it was first seen."""
         return math.hypot(self.x - self.first_x, self.y - self.first_y)
 
+    def came_far(self) -> bool:
+        """Whether it moved so far that it stays a thing when it stops; what moved less only counts while it moves."""
+        blob = self.blob
+        return self.reach >= 4.0 + 0.5 * min(blob.x1 - blob.x0, blob.y1 - blob.y0)
+
+    def kept_s(self, width: int, height: int) -> float:
+        """How long it is remembered unseen: what left over the picture's edge is gone at once."""
+        blob = self.blob
+        inside = blob.x0 > 1 and blob.y0 > 1 and blob.x1 < width - 1 and blob.y1 < height - 1
+        slow = math.hypot(*self.velocity) * 0.5 < max(blob.x1 - blob.x0, blob.y1 - blob.y0) * 0.25
+        return REMEMBER_S if self.confirmed and self.came_far() and (inside or slow) else FORGET_S
+
+
+def _same_place(last: Blob, blob: Blob) -> bool:
+    width = min(last.x1, blob.x1) - max(last.x0, blob.x0)
+    height = min(last.y1, blob.y1) - max(last.y0, blob.y0)
+    smaller = min((last.x1 - last.x0) * (last.y1 - last.y0), (blob.x1 - blob.x0) * (blob.y1 - blob.y0))
+    return width > 0 and height > 0 and width * height >= 0.6 * smaller and 0.1 < blob.area / max(1, last.area) < 3.0
+
 
 def _overlap(track: Track, blob: Blob, dt_s: float) -> float:
     """How well a blob continues a track: 0 not at all; above 1 where the boxes overlap."""
-    dx, dy = track.velocity[0] * dt_s, track.velocity[1] * dt_s
     last = track.blob
+    if dt_s > FORGET_S:
+        return 1.0 if _same_place(last, blob) else 0.0
+    dx, dy = track.velocity[0] * dt_s, track.velocity[1] * dt_s
     x0, y0, x1, y1 = last.x0 + dx, last.y0 + dy, last.x1 + dx, last.y1 + dy
     width = min(x1, blob.x1) - max(x0, blob.x0)
     height = min(y1, blob.y1) - max(y0, blob.y0)
@@ -94,13 +121,15 @@ class Things:
         self._height = height
         self.tracks: list[Track] = []
         self._least_hits = LEAST_HITS
+        self.litter = 0.0
+        self.litter_area = 0.0
+        self._wary = 1.0
+        self._watched_s = 0.3
+        self._born = 0
 
-    def clear(self) -> None:
-        """Forget all of them: the scene is another."""
-        self.tracks.clear()
-
-    def follow(self, blobs: Sequence[Blob], now_s: float, dt_s: float) -> None:
-        """Continues, begins and drops tracks with the blobs of one frame."""
+    def follow(self, blobs: Sequence[Blob], now_s: float, dt_s: float, wary: bool = False) -> None:
+        """Continues, begins and drops tracks with the blobs of one frame; `wary` while the scene is little known."""
+        self._wary = 2.0 if wary else 1.0
         pairs = sorted(
             (
                 (score, t, b)
@@ -120,18 +149,36 @@ class Things:
             used_tracks.add(t)
             used_blobs.add(b)
             self._continue(self.tracks[t], blobs[b], now_s)
-        inherited = {b for score, t, b in pairs if score > 1.3 and b not in used_blobs and self.tracks[t].confirmed}
-        self.tracks = [track for track in self.tracks if now_s - track.seen_s <= FORGET_S]
+        inherited = {
+            b: self.tracks[t].reach
+            for score, t, b in pairs
+            if score > 1.3 and b not in used_blobs and self.tracks[t].confirmed
+        }
+        self.tracks = [
+            track for track in self.tracks if now_s - track.seen_s <= track.kept_s(self._width, self._height)
+        ]
+        born = [blob.area for b, blob in enumerate(blobs) if b not in used_blobs and b not in inherited]
+        born = [area for area in born if area < SMALL_SHARE * self._width * self._height]
+        self._watched_s += dt_s
+        rate = dt_s / max(dt_s, min(LITTER_S, self._watched_s))
+        self.litter += rate * (len(born) / max(dt_s, 0.01) - self.litter)
+        for area in born:
+            self._born += 1
+            self.litter_area += max(0.03, 1.0 / self._born) * (area - self.litter_area)
         for b, blob in enumerate(blobs):
             if b in used_blobs or len(self.tracks) >= MAX_TRACKS:
                 continue
             box = (blob.x0, blob.y0, blob.x1, blob.y1)
-            self.tracks.append(
-                Track(blob, now_s, now_s, now_s, blob.cx, blob.cy, blob.cx, blob.cy, box, confirmed=b in inherited)
-            )
+            track = Track(blob, now_s, now_s, now_s, blob.cx, blob.cy, blob.cx, blob.cy, box)
+            if b in inherited:
+                track.confirmed, track.reach, track.progress_s = True, inherited[b], now_s
+            self.tracks.append(track)
 
     def _continue(self, track: Track, blob: Blob, now_s: float) -> None:
         dt_s = max(0.01, now_s - track.seen_s)
+        if dt_s > FORGET_S:
+            track.birth_s, track.velocity = now_s, (0.0, 0.0)
+            track.x, track.y = blob.cx, blob.cy
         move_x, move_y = blob.cx - track.x, blob.cy - track.y
         track.x += 0.7 * move_x
         track.y += 0.7 * move_y
@@ -147,24 +194,28 @@ class Things:
         )
         track.blob, track.seen_s = blob, now_s
         track.hits += 1
-        track.reach = max(track.reach, track.travelled())
-        if blob.stirring >= max(3, 0.01 * blob.area):
+        if track.travelled() > track.reach + 1.0:
+            track.reach, track.progress_s = track.travelled(), now_s
+        if blob.stirs:
             track.stirred_s = now_s
         if not track.confirmed:
             track.confirmed = self._shown(track, now_s)
 
     def _shown(self, track: Track, now_s: float) -> bool:
         """Whether it has moved as things do: away from where it appeared, by a good part of its own size."""
+        blob = track.blob
+        if self.litter > LITTER and blob.area < 4.0 * self.litter_area:
+            return False
         loose = track.lasting < 0.6 * (track.hits - 1)
         if track.hits < self._least_hits + (3 if loose else 0):
             return False
         if track.strays > 0.2 * track.hits:
             return False
-        if track.travelled() < (0.75 if loose else 0.35) * track.path:
+        straight = 0.75 if loose or self._wary > 1.0 else 0.35
+        if track.travelled() < straight * track.path:
             return False
-        blob = track.blob
         width, height = blob.x1 - blob.x0, blob.y1 - blob.y0
-        need = max(2.0, 0.25 * min(width, height))
+        need = max(3.0, 0.25 * self._wary * min(width, height))
         grown = max(
             track.first_box[0] - blob.x0,
             blob.x1 - track.first_box[2],
@@ -178,5 +229,8 @@ class Things:
         return [
             track
             for track in self.tracks
-            if track.confirmed and track.seen_s == now_s and now_s - track.stirred_s <= STIRRING_S
+            if track.confirmed
+            and track.seen_s == now_s
+            and now_s - track.stirred_s <= STIRRING_S
+            and (track.came_far() or now_s - track.progress_s <= 1.0)
         ]

@@ -67,6 +67,14 @@ def test_a_new_episode_never_starts_before_the_last_one_ended() -> None:
     assert ended.end_ms == 2000 <= started.start_ms
 
 
+def test_a_thing_that_was_seen_long_ago_starts_no_episode_before_the_last_one_ended() -> None:
+    tracker = EpisodeTracker(MotionSettings(end_after_s=1.0))
+    run(tracker, stretch(1000, 2000) + silence(2100, 4000))
+    (started,) = tracker.step(moving(4100, since_ms=1500), 4100)
+    assert isinstance(started, EpisodeStarted)
+    assert started.start_ms == 2000
+
+
 def test_a_pause_shorter_than_the_end_is_bridged() -> None:
     tracker = EpisodeTracker(MotionSettings(end_after_s=3.0))
     events = run(tracker, stretch(0, 1000) + silence(1100, 3800) + stretch(3900, 5000) + silence(5100, 9000))

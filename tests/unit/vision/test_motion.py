@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from tests.unit.vision.scenes import Scene, first_moving, look_at_empty, times_ms
 
 from edge_agent.vision.motion import MotionDetector
 from edge_agent.vision.settings import MotionSettings, Zone
+from tests.unit.vision.scenes import Scene, first_moving, look_at_empty, times_ms
 
 
 def walk(
