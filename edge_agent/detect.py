@@ -104,18 +104,31 @@ def _frames(reader: Reader) -> Iterator[tuple[int, float, Frame]]:
     """Each picture with the count of packets so far and its time in ms after the first picture."""
     first_pts: int | None = None
     first_ms: float | None = None
-    last_ms, packets = 0.0, 0
+    last_ms = 0.0
+    for packets, frame in _pictures(reader):
+        if frame.pts is None:
+            first_ms = frame.mono_ms if first_ms is None else first_ms
+            last_ms = max(last_ms, frame.mono_ms - first_ms)
+        else:
+            first_pts = frame.pts if first_pts is None else first_pts
+            last_ms = max(last_ms, float((frame.pts - first_pts) * reader.info.time_base) * 1000)
+        yield packets, last_ms, frame
+
+
+def _pictures(reader: Reader) -> Iterator[tuple[int, Frame]]:
+    """Each picture with the count of packets so far; a packet that cannot be decoded is passed over."""
+    packets = 0
     try:
         for _, raw in reader.packets():
             packets += 1
-            for frame in reader.decode(raw):
-                if frame.pts is None:
-                    first_ms = frame.mono_ms if first_ms is None else first_ms
-                    last_ms = max(last_ms, frame.mono_ms - first_ms)
-                else:
-                    first_pts = frame.pts if first_pts is None else first_pts
-                    last_ms = max(last_ms, float((frame.pts - first_pts) * reader.info.time_base) * 1000)
-                yield packets, last_ms, frame
+            try:
+                frames = reader.decode(raw)
+            except CameraUnavailable:
+                continue
+            for frame in frames:
+                yield packets, frame
     except CameraUnavailable as end:
-        if end.reason != "ended" and not (end.reason == "decode" and packets):
+        if end.reason != "ended":
             raise
+    for frame in reader.flush():
+        yield packets, frame

@@ -6,9 +6,12 @@ decoded it; `on_frame=None` never decodes. Callbacks run in this thread and must
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
+
+import av
+from av.video.stream import VideoStream
 
 from edge_agent.camera.frames import Frame
 from edge_agent.camera.packets import Packet, StreamInfo
@@ -168,7 +171,7 @@ class Capture:
         gives_up_ms = self._clock.mono_ms() + _LONGEST_GOP_MS
         errors_in_a_row = 0
         jumps = 0
-        for packet, raw in reader.packets():
+        for packet, raw in self._until_end(reader):
             pulse.beat()
             self._count(packet, reader.jumps - jumps)
             jumps = reader.jumps
@@ -189,13 +192,26 @@ class Capture:
                 continue
             for frame in frames:
                 errors_in_a_row = 0
-                with self._lock:
-                    self._stats = replace(
-                        self._stats,
-                        frames_decoded=self._stats.frames_decoded + 1,
-                        last_frame_mono_ms=frame.mono_ms,
-                    )
-                self._on_frame(frame)
+                self._look(frame)
+
+    def _until_end(self, reader: Reader) -> Iterator[tuple[Packet, "av.Packet[VideoStream]"]]:
+        """The reader's packets; the last pictures of a stream that ended are looked at before it is told."""
+        try:
+            yield from reader.packets()
+        except CameraUnavailable:
+            if self._on_frame is not None and self._stats.frames_decoded:
+                for frame in reader.flush():
+                    self._look(frame)
+            raise
+
+    def _look(self, frame: Frame) -> None:
+        if self._on_frame is None:
+            return
+        with self._lock:
+            self._stats = replace(
+                self._stats, frames_decoded=self._stats.frames_decoded + 1, last_frame_mono_ms=frame.mono_ms
+            )
+        self._on_frame(frame)
 
     def _count(self, packet: Packet, jumps: int) -> None:
         arrival_ms = self._clock.mono_ms()

@@ -6,6 +6,7 @@ packets are byte for byte the source's own; one decoding thread (a box has more 
 
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
@@ -67,6 +68,7 @@ class Reader:
         self._clockless = container.format.name in _CLOCKLESS or self._stream.time_base is None
         time_base = _OWN_CLOCK if self._clockless else (self._stream.time_base or _OWN_CLOCK)
         self._timeline = Timeline(time_base, jump_ms=max(deadlines.read_s, 1.0) * 1000.0)
+        self._held: list[Frame] = []
         self._moments: dict[int, float] = {}
         self._last_mono_ms = clock.mono_ms()
         self._parameter_sets: frozenset[bytes] = frozenset()
@@ -155,6 +157,8 @@ class Reader:
 
     def _rewind(self) -> None:
         """Open the file anew: cheaper to trust than a seek in a file whose index may lie."""
+        if self._stream.codec_context.is_open:
+            self._held = self.flush()
         self._container.close()
         self._container = opening.open_container(self._address, self._deadlines, self._stop)
         self._stream = opening.video_stream(self._container, self._address)
@@ -171,7 +175,15 @@ class Reader:
             pictures = self._stream.codec_context.decode(raw)
         except av.error.FFmpegError:
             raise CameraUnavailable("decode", opening.undecodable(self._address)) from None
-        return [self._frame(picture) for picture in pictures]
+        held, self._held = self._held, []
+        return held + [self._frame(picture) for picture in pictures]
+
+    def flush(self) -> list[Frame]:
+        """The pictures that the decoder still holds back for reordering; ask once, when `packets()` has ended."""
+        held, self._held = self._held, []
+        with suppress(av.error.FFmpegError):
+            held += [self._frame(picture) for picture in self._stream.codec_context.decode(None)]
+        return held
 
     def _frame(self, picture: av.VideoFrame) -> Frame:
         mono_ms = self._moments.get(picture.pts) if picture.pts is not None else None

@@ -69,6 +69,19 @@ def test_a_looped_file_goes_on_without_a_step_in_time(tmp_path: Path) -> None:
     reader.close()
 
 
+def test_the_last_pictures_of_a_file_are_looked_at_though_the_codec_reorders(tmp_path: Path) -> None:
+    source = video.encode(tmp_path / "s.mp4", stamps_ms=range(0, 1000, 100), gop=5, b_frames=2)
+    with Watched(str(source)) as watched:
+        wait_until(lambda: watched.capture.stats().state == "unavailable", 5, "the end")
+        assert len(watched.frames) == 10
+    reader = _open(f"{source}?loop=1")
+    looked = (frame for _, raw in itertools.islice(reader.packets(), 25) for frame in reader.decode(raw))
+    seen = [round(frame.mono_ms) - 50_000 for frame in looked]
+    assert seen == list(range(0, 100 * len(seen), 100))
+    assert len(seen) > 20
+    reader.close()
+
+
 def test_luma_is_a_view_of_the_right_size_whatever_the_width(tmp_path: Path) -> None:
     for size in ((64, 48), (50, 38), (322, 242)):
         reader = _open(video.encode(tmp_path / "s.mp4", stamps_ms=(0, 100), size=size))
