@@ -43,7 +43,7 @@ from vonggac.wire.ids import uuid7
 
 log = get_logger(__name__)
 POLL_S = 0.25
-BATCH = 100
+BATCH = 50  # a step of a backlog holds the writer for less than a tenth of a second
 
 
 class RulesLoop:
