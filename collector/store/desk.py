@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, func, insert, or_, select, update
 
 from collector.store.clips import Clip
+from collector.store.live import note_change
 from collector.store.schema import (
     alerts,
     boxes,
     cameras,
-    changes,
     clips,
     episodes,
     incident_episodes,
@@ -162,9 +162,7 @@ def _whole(connection: Connection, rows: list[Row]) -> list[Episode]:
             select(incident_episodes.c.episode, incident_episodes.c.incident).where(
                 incident_episodes.c.episode.in_(ids)
             )
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     whole = []
     for row in rows:
@@ -215,9 +213,7 @@ def _with_episodes(connection: Connection, rows: list[Row]) -> list[Incident]:
             select(cameras.c.id, boxes.c.site)
             .join(boxes, boxes.c.id == cameras.c.box)
             .where(cameras.c.id.in_({row["camera"] for row in rows}))
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     return [
         Incident(**row, site=site_of.get(row["camera"], ""), episodes=tuple(of_incident.get(row["id"], ())))
@@ -270,7 +266,7 @@ def acknowledge(connection: Connection, incident: str, who: str, now_ms: int) ->
     connection.execute(
         insert(incident_history).values(incident=incident, wall_ms=now_ms, who=who, action="acknowledge")
     )
-    connection.execute(insert(changes).values(kind="incident", ref=incident, wall_ms=now_ms))
+    note_change(connection, "incident", incident, now_ms)
     return True
 
 

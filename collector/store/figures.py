@@ -19,14 +19,14 @@ class Figures:
 
 def read_figures(connection: Connection) -> Figures:
     """All of them."""
-    of_incidents = connection.execute(select(incidents.c.state, func.count()).group_by(incidents.c.state)).tuples()
-    of_alerts = connection.execute(select(alerts.c.state, func.count()).group_by(alerts.c.state)).tuples()
+    of_incidents = connection.execute(select(incidents.c.state, func.count()).group_by(incidents.c.state))
+    of_alerts = connection.execute(select(alerts.c.state, func.count()).group_by(alerts.c.state))
     of_clips = connection.execute(
         select(clips.c.state, func.count(), func.sum(clips.c.size_bytes)).group_by(clips.c.state)
-    ).tuples()
+    )
     return Figures(
         incidents=dict(of_incidents.all()),
         alerts=dict(of_alerts.all()),
         clips={state: (count, int(size or 0)) for state, count, size in of_clips},
-        counters=dict(connection.execute(select(counters.c.name, counters.c.value)).tuples().all()),
+        counters=dict(connection.execute(select(counters.c.name, counters.c.value)).all()),
     )

@@ -6,6 +6,9 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from collector.store.schema import changes
 
+# Connection: for those who hold one and speak no SQL.
+__all__ = ["Change", "Connection", "changes_after", "newest_change", "note_change", "oldest_change", "prune_changes"]
+
 
 @dataclass(frozen=True)
 class Change:
@@ -34,7 +37,7 @@ def changes_after(connection: Connection, last: int, limit: int = 200) -> list[C
         .order_by(changes.c.id)
         .limit(limit)
     )
-    return [Change(*row) for row in connection.execute(query).tuples()]
+    return [Change(*row) for row in connection.execute(query)]
 
 
 def note_change(connection: Connection, kind: str, ref: str, now_ms: int) -> None:

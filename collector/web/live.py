@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
 from collector.store import desk as rows
@@ -67,9 +66,10 @@ class Live:
         """Events from `since` on (None: from now); `beat` is asked every 10 s whether this reader may still listen."""
         reader = _Reader()
         if self._task is None or self._task.done():
-            self._last = await run_in_threadpool(self._newest)
-            # Between the await and here another reader may have begun the tail: then it goes on from there.
+            newest = await run_in_threadpool(self._newest)
+            # While we waited another reader may have begun the tail: then it goes on from there.
             if self._task is None or self._task.done():
+                self._last = newest
                 self._task = asyncio.get_running_loop().create_task(self._run())
         self._readers.add(reader)
         here = self._last
@@ -85,6 +85,8 @@ class Live:
                 try:
                     event_or_end = await asyncio.wait_for(reader.queue.get(), BEAT_S)
                 except TimeoutError:
+                    if self._task.done():
+                        return  # the tail failed (asyncio logs why); whoever comes back begins a new one
                     if not await run_in_threadpool(beat):
                         yield b"event: signed_out\ndata: {}\n\n"
                         return
@@ -106,7 +108,7 @@ class Live:
             for reader in tuple(self._readers):
                 for event in events:
                     if reader.queue.full():
-                        reader.gone = True  # what is queued is still sent; then it comes back and catches up
+                        reader.gone = True  # it ends, comes back with its last id and catches up
                         break
                     reader.queue.put_nowait(event)
             await asyncio.sleep(POLL_S)
@@ -134,7 +136,7 @@ class Live:
             return False, events_of(connection, [change for change in found if change.id <= here])
 
 
-def events_of(connection: Connection, found: Sequence[tail.Change]) -> list[LiveEvent]:
+def events_of(connection: tail.Connection, found: Sequence[tail.Change]) -> list[LiveEvent]:
     """What readers are told of these changes. Several changes of one thing are told once, at the last one's place."""
     newest: dict[tuple[str, str], int] = {}
     for change in found:
@@ -159,7 +161,7 @@ _NAMES: dict[str, tuple[Literal["episode", "clip", "incident", "alert", "box"], 
 }
 
 
-def _things(connection: Connection, change: tail.Change) -> Iterable[tuple[str, str]]:
+def _things(connection: tail.Connection, change: tail.Change) -> Iterable[tuple[str, str]]:
     if change.kind == "camera":
         return [("box", change.ref.partition("/")[0])]
     if change.kind == "snapshot":  # its episode, which has a picture now
@@ -167,7 +169,7 @@ def _things(connection: Connection, change: tail.Change) -> Iterable[tuple[str, 
     return [(change.kind, change.ref)] if change.kind in _NAMES else []
 
 
-def _body(connection: Connection, kind: str, ref: str) -> dict[str, Any] | None:
+def _body(connection: tail.Connection, kind: str, ref: str) -> dict[str, Any] | None:
     if kind == "episode":
         episode = rows.find_episode(connection, ref)
         return None if episode is None else shapes.episode_json(episode)

@@ -11,11 +11,13 @@ import av
 import cv2
 import numpy as np
 from argon2 import PasswordHasher
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
-from collector.store import boxes, clips, episodes, snapshots, users
+from collector.store import boxes, clips, desk, episodes, incidents, snapshots, users
 from collector.store.database import Database, open_database, sqlite_url, upsert
-from collector.store.schema import changes, fleet_states, incident_episodes, incidents
+from collector.store.live import note_change
+from collector.store.schema import episodes as episode_rows
+from collector.store.schema import fleet_states
 from collector.web.passwords import Passwords
 from vonggac.wire import messages as m
 from vonggac.wire.ids import uuid7
@@ -30,11 +32,11 @@ PEOPLE = {"thu": "administrator", "lan": "officer", "minh": "officer", "son": "t
 class Duty:
     """A database and data folder with figures in it; every call commits."""
 
-    def __init__(self, folder: Path, now_ms: int = NOW_MS) -> None:
+    def __init__(self, folder: Path, now_ms: int = NOW_MS, made_before: int = 0) -> None:
         self.folder = folder
         self.now_ms = now_ms
         self.database: Database = open_database(sqlite_url(folder / "collector.sqlite"))
-        self._made = 0
+        self._made = made_before
 
     def new_id(self) -> str:
         """A fresh UUIDv7, the same in every run."""
@@ -43,7 +45,7 @@ class Duty:
 
     def tell(self, connection: Connection, kind: str, ref: str) -> None:
         """What the live feed tails."""
-        connection.execute(insert(changes).values(kind=kind, ref=ref, wall_ms=self.now_ms))
+        note_change(connection, kind, ref, self.now_ms)
 
     def envelope(self, box: str, body: m.Body) -> m.Envelope:
         """A message of this box."""
@@ -120,9 +122,7 @@ class Duty:
     def ended(self, box: str, camera: str, episode: str, start_ms: int, end_ms: int, reason: str = "quiet") -> None:
         """Its end."""
         with self.database.write() as connection:
-            from collector.store.schema import episodes as table
-
-            row = connection.execute(select(table).where(table.c.id == episode)).one()
+            row = connection.execute(select(episode_rows).where(episode_rows.c.id == episode)).one()
             body = m.EpisodeEnded(
                 episode=episode, camera=camera, start_ms=start_ms, end_ms=end_ms, box=tuple(row.rectangle),
                 zones=tuple(row.zones), score=row.score, reason=reason,  # type: ignore[arg-type]
@@ -172,21 +172,18 @@ class Duty:
         """What the rules would make of these episodes."""
         incident = self.new_id()
         with self.database.write() as connection:
-            connection.execute(
-                insert(incidents).values(
-                    id=incident, rule="cổng ban đêm", camera=camera, severity="normal", start_ms=start_ms,
-                    last_ms=last_ms, created_ms=self.now_ms, state="new", late_ms=late_ms,
-                )  # fmt: skip
+            span = incidents.IncidentSpan(
+                id=incident, start_ms=start_ms, last_ms=last_ms, state="new", severity="normal", rule="cổng ban đêm"
             )
+            incidents.open_incident(connection, span, camera, late_ms, self.now_ms)
             for episode in members:
-                connection.execute(
-                    insert(incident_episodes).values(incident=incident, episode=episode, added_ms=self.now_ms)
-                )
-            self.tell(connection, "incident", incident)
+                incidents.add_member(connection, incident, episode, self.now_ms)
         return incident
 
 
-def a_heartbeat(cameras: tuple[str, ...], *, events: int = 0, clips_left: int = 0, oldest_ms: int | None = None) -> m.Heartbeat:
+def a_heartbeat(
+    cameras: tuple[str, ...], *, events: int = 0, clips_left: int = 0, oldest_ms: int | None = None
+) -> m.Heartbeat:
     """A sound heartbeat; the last camera has never shown a frame."""
     seen = [
         m.CameraHealth(
@@ -222,7 +219,7 @@ def a_picture(seed: int = 0, size: tuple[int, int] = (640, 360)) -> bytes:
 
 
 def a_clip(path: Path, seconds: float = 12.0, fps: int = 10, gop_s: float = 1.0) -> bytes:
-    """The street with somebody who walks through it from second 5 to 9, as fragmented H.264 the way the agent writes."""
+    """The street with somebody who walks through it from second 5 to 9, fragmented H.264 as the agent writes."""
     flags = "frag_keyframe+empty_moov+default_base_moof"
     with av.open(str(path), "w", format="mp4", options={"movflags": flags}) as out:
         stream = out.add_stream("libx264", rate=fps, options={"preset": "ultrafast", "g": str(int(fps * gop_s))})
@@ -308,9 +305,14 @@ def a_whole_shift(duty: Duty, clip: bytes) -> list[str]:
             picture = None if number == 3 else a_picture(number * 10 + index)
             members.append(
                 duty.started(
-                    box, camera, start_ms, zones=((), ("cổng", "lối đi"), ("sân trước",))[(number + index + 1) % 3],
-                    score=0.93 - 0.07 * number, received_ms=start_ms + (late_ms or 310), picture=picture,
-                )  # fmt: skip
+                    box,
+                    camera,
+                    start_ms,
+                    zones=((), ("cổng", "lối đi"), ("sân trước",))[(number + index + 1) % 3],
+                    score=0.93 - 0.07 * number,
+                    received_ms=start_ms + (late_ms or 310),
+                    picture=picture,
+                )
             )
             if length_ms is None:
                 continue
@@ -320,11 +322,7 @@ def a_whole_shift(duty: Duty, clip: bytes) -> list[str]:
                 if state == "stored":
                     duty.stored(box, name, clip)
         last_ms = first_ms + (length_ms or 6_000) + 24_000 * (times - 1)
-        made.append(
-            duty.incident(f"{box}/{camera}", *members, start_ms=first_ms, last_ms=last_ms, late_ms=late_ms)
-        )
-    from collector.store import desk
-
+        made.append(duty.incident(f"{box}/{camera}", *members, start_ms=first_ms, last_ms=last_ms, late_ms=late_ms))
     with duty.database.write() as connection:
         for incident, who in ((made[2], "lan"), (made[4], "minh"), (made[5], "lan")):
             desk.acknowledge(connection, incident, who, now - 60_000)
