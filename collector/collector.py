@@ -13,9 +13,11 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from collector.alerts.bell import Bell
+from collector.alerts.channels.protocol import Channel
 from collector.alerts.delivery import Delivery
 from collector.alerts.loop import RulesLoop
 from collector.config import CollectorConfig
+from collector.fleet.watch import FleetWatch, Telling
 from collector.http import HttpServer
 from collector.ingest.broker import COLLECTOR_USER, READY_WITHIN_S, BrokerMissing, EmbeddedBroker
 from collector.ingest.clip_store import ClipStore
@@ -27,6 +29,7 @@ from collector.retention import Retention
 from collector.store.database import Database, open_database
 from collector.store.desk import find_snapshot
 from collector.store.errors import StoreUnavailable, StoreUnusable
+from collector.store.listening import ingest_listens
 from collector.web.app import build_app
 from collector.web.desk import WebSettings
 from vonggac.daemon.clock import Clock, SystemClock
@@ -122,12 +125,15 @@ def _start(base: Foundation, parts: tuple[str, ...]) -> dict[str, str]:
     """Start forwards: who listens before who speaks. Returns the addresses to tell."""
     addresses: dict[str, str] = {}
     upload_app: Starlette | None = None
+    listening: Callable[[], bool] = lambda: ingest_listens(base.database, base.clock.wall_ms())
+    channels = base.config.alerts.all_channels() if {"alerts", "fleet"} & {*parts} else ()
     if "alerts" in parts:
-        _start_alerts(base)
+        _start_alerts(base, channels)
     if "ingest" in parts:
-        upload_app = _start_ingest(base, addresses)
+        ingest, upload_app = _start_ingest(base, addresses)
+        listening = ingest.is_connected
     if "fleet" in parts:
-        _start_fleet(base)
+        _start_fleet(base, channels, listening)
     own_listen = base.config.uploads.listen
     if upload_app is not None and own_listen is not None:
         addresses["uploads"] = _start_http(
@@ -141,7 +147,7 @@ def _start(base: Foundation, parts: tuple[str, ...]) -> dict[str, str]:
     return addresses
 
 
-def _start_ingest(base: Foundation, addresses: dict[str, str]) -> Starlette:
+def _start_ingest(base: Foundation, addresses: dict[str, str]) -> tuple[MqttIngest, Starlette]:
     config, receipts = base.config, Receipts()
     clip_store = ClipStore(
         base.database,
@@ -165,7 +171,7 @@ def _start_ingest(base: Foundation, addresses: dict[str, str]) -> Starlette:
     base.crew.start("mqtt", _then(ingest.run, base.broker_stop))
     retention = Retention(base.database, clip_store, config.data, config.retention.limits(), base.clock)
     base.crew.start("retention", lambda pulse: retention.run(pulse, base.stop), RETENTION_STALL_S)
-    return Uploads(clip_store, base.database, config.uploads.max_clip).app()
+    return ingest, Uploads(clip_store, base.database, config.uploads.max_clip).app()
 
 
 def _then(run: Callable[[Pulse], None], after: Stop) -> Callable[[Pulse], None]:
@@ -189,7 +195,7 @@ def _start_broker(base: Foundation) -> BrokerAddress:
     return BrokerAddress(near, broker.port, COLLECTOR_USER, broker.password, protocol="3.1.1")
 
 
-def _start_alerts(base: Foundation) -> None:
+def _start_alerts(base: Foundation, channels: tuple[Channel, ...]) -> None:
     config = base.config
     rules = RulesLoop(
         base.database,
@@ -199,7 +205,7 @@ def _start_alerts(base: Foundation) -> None:
         base.alerted,
     )
     committed = base.committed.listen()
-    for channel in config.alerts.all_channels():
+    for channel in channels:
         delivery = Delivery(
             base.database, channel, lambda episode: _picture_of(base, episode), config.zone, config.http.public_url
         )
@@ -223,8 +229,17 @@ def _picture_of(base: Foundation, episode: str) -> bytes | None:
         return None
 
 
-def _start_fleet(base: Foundation) -> None:
-    """The loop that derives the state of boxes and cameras."""
+def _start_fleet(base: Foundation, channels: tuple[Channel, ...], listening: Callable[[], bool]) -> None:
+    outages = base.config.alerts.outages
+    telling = Telling(
+        tuple(channel for channel in channels if channel.name in outages.channels),
+        base.config.zone,
+        base.config.http.public_url,
+        outages.box_after,
+        outages.camera_after,
+    )
+    watch = FleetWatch(base.database, telling, base.alerted, listening)
+    base.crew.start("fleet", lambda pulse: watch.run(pulse, base.stop, base.clock))
 
 
 def _web(base: Foundation, upload_app: Starlette | None) -> Starlette:

@@ -227,6 +227,14 @@ class ChannelSection(Section):
             raise ConfigInvalid([f"{self.urls_file}: {error}"]) from None
 
 
+class OutagesSection(Section):
+    """Which technicians are told of boxes that are down and cameras that show nothing, and after how long."""
+
+    channels: tuple[str, ...] = (SCREEN,)
+    box_after: Duration = 0.0
+    camera_after: Duration = 60.0
+
+
 class AlertsSection(Section):
     """Rules and channels; without rules every episode is shown on the post's own screen."""
 
@@ -235,21 +243,23 @@ class AlertsSection(Section):
     incident_gap: Duration = 60.0
     incident_longest: Duration = 3600.0
     late_after: Duration = 300.0
+    outages: OutagesSection = OutagesSection()
 
     @model_validator(mode="after")
     def _fit_together(self) -> "AlertsSection":
-        for what, names in (
+        for what, given in (
             ("rules", [rule.name for rule in self.rules]),
             ("channels", [channel.name for channel in self.channels]),
         ):
-            twice = sorted({name for name in names if names.count(name) > 1})
+            twice = sorted({name for name in given if given.count(name) > 1})
             if twice:
                 raise ValueError(f"two {what} are called {', '.join(twice)}: give each its own name")
         known = {SCREEN, *(channel.name for channel in self.channels)}
-        for rule in self.rules:
-            for channel in rule.channels:
-                if channel not in known:
-                    raise ValueError(f"rule {rule.name} tells channel {channel!r}; known: {', '.join(sorted(known))}")
+        told = [(f"rule {rule.name} tells", rule.channels) for rule in self.rules]
+        for who, names in (*told, ("outages tell", self.outages.channels)):
+            for name in names:
+                if name not in known:
+                    raise ValueError(f"{who} channel {name!r}; known: {', '.join(sorted(known))}")
         return self
 
     def grouping(self) -> Grouping:

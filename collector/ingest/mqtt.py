@@ -24,6 +24,7 @@ from collector.ingest.receipts import Receipts
 from collector.store.commands import mark_sent, waiting_commands
 from collector.store.database import Database
 from collector.store.errors import StoreUnavailable
+from collector.store.listening import TELL_EVERY_MS, tell_listening
 from vonggac.daemon.backoff import Backoff
 from vonggac.daemon.clock import Clock, new_id
 from vonggac.daemon.logs import get_logger
@@ -83,12 +84,12 @@ class MqttIngest:
         self._connected = False
         self._refused: str | None = None
         self._commands_mono_ms = 0.0
+        self._told_mono_ms = -TELL_EVERY_MS
         self._backoff = Backoff(0.5, 10.0)
         self._store_backoff = Backoff(0.2, 5.0)
         self._store_again_mono_ms = 0.0
 
-    @property
-    def connected(self) -> bool:
+    def is_connected(self) -> bool:
         """Is the broker there, and the subscription made?"""
         return self._connected
 
@@ -172,6 +173,7 @@ class MqttIngest:
             if self._connected:
                 self._send_receipts(client)
                 self._send_commands(client)
+                self._tell_listening()
         self._leave(client)
         return "stopping"
 
@@ -242,6 +244,17 @@ class MqttIngest:
                     mark_sent(connection, item.id, self._clock.wall_ms())
         except StoreUnavailable as error:
             log.error("database unavailable; commands wait", reason=str(error))
+
+    def _tell_listening(self) -> None:
+        mono_ms = self._clock.mono_ms()
+        if mono_ms - self._told_mono_ms < TELL_EVERY_MS:
+            return
+        self._told_mono_ms = mono_ms
+        try:
+            with self._database.write() as connection:
+                tell_listening(connection, self._clock.wall_ms())
+        except StoreUnavailable as error:
+            log.error("database unavailable", reason=str(error))
 
     def _publish(self, client: paho.Client, topic: str, box: str, body: Body, message_id: str | None = None) -> None:
         envelope = Envelope(
