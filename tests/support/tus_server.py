@@ -111,6 +111,8 @@ class TusServer:
                 self.answer(200, Upload_Offset=str(len(upload.data)), Upload_Length=str(upload.length))
 
             def do_PATCH(self) -> None:
+                assert "Transfer-Encoding" not in self.headers, "two lengths in one request"
+                assert self.headers["Content-Type"] == "application/offset+octet-stream"
                 if self.odd():
                     return
                 data = self.rfile.read(int(self.headers["Content-Length"]))
