@@ -70,7 +70,7 @@ class Reader:
         self._timeline = Timeline(time_base, jump_ms=max(deadlines.read_s, 1.0) * 1000.0)
         self._held: list[Frame] = []
         self._moments: dict[int, float] = {}
-        self._last_mono_ms = clock.mono_ms()
+        self._last_mono_ms = self._shown_ms = clock.mono_ms()
         self._parameter_sets: frozenset[bytes] = frozenset()
         rate = self._stream.average_rate or self._stream.guessed_rate
         context = self._stream.codec_context
@@ -186,10 +186,11 @@ class Reader:
         return held
 
     def _frame(self, picture: av.VideoFrame) -> Frame:
-        mono_ms = self._moments.get(picture.pts) if picture.pts is not None else None
+        mono_ms = self._moments.get(picture.pts, 0.0) if picture.pts is not None else self._last_mono_ms
+        self._shown_ms = max(mono_ms, self._shown_ms)  # who looks must never see time run backwards
         return Frame(
             luma=luma_of(picture),
-            mono_ms=self._last_mono_ms if mono_ms is None else mono_ms,
+            mono_ms=self._shown_ms,
             pts=picture.pts,
             width=picture.width,
             height=picture.height,

@@ -1,7 +1,8 @@
 """Puts a stream's own timestamps onto the box's monotonic clock. PURE: arrival times come in as arguments.
 
-A packet's `mono_ms` is its pts plus the smallest delay seen lately: the network only ever adds delay, so the least
-delayed packet tells the truth and jitter vanishes. Rules: `mono_ms` never lies after the arrival; a jump of the
+A packet's `mono_ms` is its pts plus the smallest delay (arrival - dts) seen lately: the network only ever adds delay,
+so the least delayed packet tells the truth and jitter vanishes. Rules: `mono_ms` lies after the arrival by no more
+than the codec's reordering (pts - dts), so pictures in the order they are shown do not run backwards; a jump of the
 camera's clock is taken out (dts goes on by the time that passed at the box) and counted; a wrapped counter is no jump.
 """
 
@@ -37,7 +38,7 @@ class Timeline:
         self._jump_ms = jump_ms
         self._window_ms = window_ms
         self._shift = 0  # added to the source's stamps so that they go on after a jump or a wrap
-        self._delays: deque[tuple[float, float]] = deque()  # (arrival, arrival - pts in ms), delays rising
+        self._delays: deque[tuple[float, float]] = deque()  # (arrival, arrival - dts in ms), delays rising
         self._last_stamps: tuple[int | None, int | None] | None = None
         self._last_at: int | None = None  # where the last packet stood on the continuous axis
         self._last_dts: int | None = None
@@ -64,7 +65,7 @@ class Timeline:
             dts_out = self._last_dts + 1  # cameras swap or repeat stamps: one tick on, and no harm done
         pts_out = max(pts_out, dts_out)
         self._last_at, self._last_dts, self._last_arrival_ms = at, dts_out, arrival_ms
-        delay = self._smallest_delay(arrival_ms - pts_out * self._unit_ms, arrival_ms)
+        delay = self._smallest_delay(arrival_ms - dts_out * self._unit_ms, arrival_ms)
         return Placed(pts_out, dts_out, pts_out * self._unit_ms + delay, jumped)
 
     def _expected(self, arrival_ms: float) -> int:

@@ -76,8 +76,8 @@ def test_the_last_pictures_of_a_file_are_looked_at_though_the_codec_reorders(tmp
         assert len(watched.frames) == 10
     reader = _open(f"{source}?loop=1")
     looked = (frame for _, raw in itertools.islice(reader.packets(), 25) for frame in reader.decode(raw))
-    seen = [round(frame.mono_ms) - 50_000 for frame in looked]
-    assert seen == list(range(0, 100 * len(seen), 100))
+    seen = [round(frame.mono_ms) for frame in looked]
+    assert {b - a for a, b in itertools.pairwise(seen)} == {100, 40}  # 40: what this file says of its last picture
     assert len(seen) > 20
     reader.close()
 

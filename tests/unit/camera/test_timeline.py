@@ -116,7 +116,7 @@ def test_a_camera_clock_that_runs_slow_does_not_drift_away() -> None:
         max_size=40,
     )
 )
-def test_whatever_stamps_come_decoding_order_rises_and_nothing_lies_in_the_future(steps: Stamps) -> None:
+def test_whatever_stamps_come_decoding_order_rises_and_nothing_is_decoded_in_the_future(steps: Stamps) -> None:
     timeline = Timeline(RTP)
     now_ms, last_dts = 0.0, None
     for pts, dts, step_ms in steps:
@@ -124,5 +124,5 @@ def test_whatever_stamps_come_decoding_order_rises_and_nothing_lies_in_the_futur
         placed = timeline.place(pts, dts, now_ms)
         assert last_dts is None or placed.dts > last_dts
         assert placed.pts >= placed.dts
-        assert placed.mono_ms <= now_ms + 0.01
+        assert placed.mono_ms <= now_ms + (placed.pts - placed.dts) / 90 + 0.01
         last_dts = placed.dts
