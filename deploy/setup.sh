@@ -103,7 +103,7 @@ show_progress() {
             ;;
         "Installing collected packages"*)
             if [ -t 2 ]; then printf '\r\033[K' >&2; fi
-            say "  putting $packages parts in place"
+            [ "$packages" = 0 ] || say "  putting $packages parts in place"
             ;;
         esac
     done

@@ -176,20 +176,16 @@ class Demo:
         if self._wishes.data is not None and not os.access(_ROOT, os.W_OK):
             cache = self._wishes.data / "scene"
         text = self._words("rendering")
-        with Progress(
-            TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=self._console, transient=True
-        ) as bar:
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal) as bar:
             task = bar.add_task(text, total=None, visible=False)
-            told = False
 
             def progress(done: int, whole: int) -> None:
-                nonlocal told
                 if self._end.is_set():
                     raise StepFailed("")
-                if not self._console.is_terminal and not told:
+                if not bar.tasks[0].completed and not self._console.is_terminal:
                     self._say(text)
-                told = True
-                bar.update(task, completed=done, total=whole, visible=self._console.is_terminal)
+                bar.update(task, completed=done, total=whole, visible=True)
 
             scene = prepare_scene(cache, progress)
         return Camera("street", f"{scene.main}?loop=1", f"{scene.sub}?loop=1")
@@ -261,7 +257,7 @@ class Demo:
             self._say(self._words("clip", camera=_short(data["camera"] or data["box"]), seconds=seconds), at=True)
         elif name == "alert" and data["state"] == "sent" and data["id"] not in self._told:
             self._told.add(data["id"])
-            self._say(self._words("alert", title=data["title"]), at=True)
+            self._say(self._words("alert", channel=data["channel"]), at=True)
 
     # --- ending ------------------------------------------------------------------------------------------------------
 

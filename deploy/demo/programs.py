@@ -34,11 +34,17 @@ class StepFailed(Exception):
     """A step of the set-up went wrong: what, and what the program said."""
 
 
-def run_step(command: Sequence[str], *, given: str | None = None) -> str:
+def run_step(command: Sequence[str]) -> str:
     """Runs a command of ours to its end and returns what it printed. Raises StepFailed."""
     try:
         done = subprocess.run(
-            command, input=given, capture_output=True, text=True, timeout=60, check=False, env=_environment()
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env=_environment(),
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise StepFailed(f"{' '.join(command[:3])}: {error}") from None

@@ -105,15 +105,15 @@ class Stage:
     def _register(self) -> str:
         config = ["--config", str(self._collector_config)]
         if not self._password_file.exists():
-            password = "-".join(secrets.token_hex(2) for _ in range(4))
-            run_step(
-                [executable("collector"), "user", "add", ADMINISTRATOR, "--role", "administrator", *config],
-                given=f"{password}\n",
-            )
-            self._write_secret(self._password_file, password)
+            # The file gets its name when the user is there: a start that was cut off is made anew.
+            unregistered = self._password_file.with_suffix(".new")
+            self._write_secret(unregistered, "-".join(secrets.token_hex(2) for _ in range(4)))
+            role = ["--role", "administrator", "--password-file", str(unregistered)]
+            run_step([executable("collector"), "user", "add", ADMINISTRATOR, *role, *config])
+            unregistered.rename(self._password_file)
         if not self._box_secret.exists():
-            told = run_step([executable("collector"), "box", "add", BOX, "--json", *config])
-            self._write_secret(self._box_secret, str(json.loads(told)["secret"]))
+            where = ["--site", "demo", "--commune", "demo", "--secret-file", str(self._box_secret)]
+            run_step([executable("collector"), "box", "add", BOX, *where, *config])
         return self._password_file.read_text(encoding="utf-8").strip()
 
     def set_up_agent(self, cameras: list[Camera]) -> None:

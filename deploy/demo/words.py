@@ -31,7 +31,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "motion": ("{camera}: motion, seen here {ms} ms later", "{camera}: có chuyển động, báo về sau {ms} ms"),
     "over": ("{camera}: over after {seconds:.0f} s", "{camera}: hết chuyển động sau {seconds:.0f} giây"),
     "clip": ("{camera}: clip of {seconds:.0f} s is stored", "{camera}: đã lưu đoạn ghi {seconds:.0f} giây"),
-    "alert": ("alert: {title}", "cảnh báo: {title}"),
+    "alert": ("alert sent to: {channel}", "đã gửi cảnh báo tới: {channel}"),
     "ending": ("Ending: handing over the last clips", "Đang kết thúc: chuyển nốt các đoạn ghi"),
     "kept": ("Kept in {folder}", "Dữ liệu giữ tại {folder}"),
     "died": ("{name} ended by itself (exit code {code}). Its last words:", "{name} tự dừng (mã {code}). Lời cuối:"),
