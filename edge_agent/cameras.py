@@ -109,7 +109,7 @@ def build_camera(
             f"{section.name}/{stream}",
             section.address(source),
             clock=clock,
-            backoff=Backoff(),
+            backoff=Backoff(first_s=1.0, cap_s=10.0),
             stop=stop,
             on_packet=recorder.on_packet if copies else None,
             on_frame=lookout.on_frame if looks else None,

@@ -48,7 +48,7 @@ class Ours:
         self._folder.mkdir(parents=True)
         collector_yaml = self._folder / "collector.yaml"
         collector_yaml.write_text(
-            f"data: server\nbroker: {{kind: embedded, listen: '127.0.0.1:{self._broker_port}'}}\n"
+            f"data: server\nbroker: {{embedded: true, listen: '127.0.0.1:{self._broker_port}'}}\n"
             f"http: {{listen: '127.0.0.1:{self._http_port}'}}\n",
             encoding="utf-8",
         )
