@@ -125,15 +125,14 @@ def _start(base: Foundation, parts: tuple[str, ...]) -> dict[str, str]:
     """Start forwards: who listens before who speaks. Returns the addresses to tell."""
     addresses: dict[str, str] = {}
     upload_app: Starlette | None = None
-    listening: Callable[[], bool] = lambda: ingest_listens(base.database, base.clock.wall_ms())
+    ingest: MqttIngest | None = None
     channels = base.config.alerts.all_channels() if {"alerts", "fleet"} & {*parts} else ()
     if "alerts" in parts:
         _start_alerts(base, channels)
     if "ingest" in parts:
         ingest, upload_app = _start_ingest(base, addresses)
-        listening = ingest.is_connected
     if "fleet" in parts:
-        _start_fleet(base, channels, listening)
+        _start_fleet(base, channels, ingest)
     own_listen = base.config.uploads.listen
     if upload_app is not None and own_listen is not None:
         addresses["uploads"] = _start_http(
@@ -229,7 +228,10 @@ def _picture_of(base: Foundation, episode: str) -> bytes | None:
         return None
 
 
-def _start_fleet(base: Foundation, channels: tuple[Channel, ...], listening: Callable[[], bool]) -> None:
+def _start_fleet(base: Foundation, channels: tuple[Channel, ...], ingest: MqttIngest | None) -> None:
+    def listening() -> bool:
+        return ingest.is_connected() if ingest else ingest_listens(base.database, base.clock.wall_ms())
+
     outages = base.config.alerts.outages
     telling = Telling(
         tuple(channel for channel in channels if channel.name in outages.channels),

@@ -9,8 +9,8 @@ they come; an answer that completes the upload is given after the row is committ
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 
 import bcrypt
@@ -181,23 +181,17 @@ class Uploads:
     async def _receive(self, request: Request, upload: Upload, offset: int, hold: _Hold) -> int:
         """Bytes to disk as they come; returns the new offset, also when the sender goes away."""
         buffer = bytearray()
-        stream = request.stream()
-        while True:
-            try:
-                chunk = await asyncio.wait_for(anext(stream), CHUNK_WITHIN_S)
-            except (StopAsyncIteration, ClientDisconnect, TimeoutError):
-                break
-            buffer += chunk
-            if offset + len(buffer) > upload.size_bytes:
-                await run_in_threadpool(self._store.drop, upload)
-                await run_in_threadpool(self._store.count, "uploads_oversized")
-                raise _Answer(413, f"more bytes than the {upload.size_bytes} announced; start anew")
-            if len(buffer) >= WRITE_BYTES:
-                await run_in_threadpool(self._store.append, upload, offset, bytes(buffer))
-                offset += len(buffer)
-                buffer.clear()
-            if hold.leave.is_set():
-                break
+        async with aclosing(_chunks(request, hold.leave)) as chunks:
+            async for chunk in chunks:
+                buffer += chunk
+                if offset + len(buffer) > upload.size_bytes:
+                    await run_in_threadpool(self._store.drop, upload)
+                    await run_in_threadpool(self._store.count, "uploads_oversized")
+                    raise _Answer(413, f"more bytes than the {upload.size_bytes} announced; start anew")
+                if len(buffer) >= WRITE_BYTES:
+                    await run_in_threadpool(self._store.append, upload, offset, bytes(buffer))
+                    offset += len(buffer)
+                    buffer.clear()
         if buffer:
             await run_in_threadpool(self._store.append, upload, offset, bytes(buffer))
             offset += len(buffer)
@@ -240,6 +234,30 @@ class Uploads:
             hold.users -= 1
             if hold.users == 0:
                 self._holds.pop(key, None)
+
+
+async def _chunks(request: Request, leave: asyncio.Event) -> AsyncGenerator[bytes, None]:
+    """The body as it comes; ends too when the sender is gone, silent for too long, or asked to leave."""
+    stream = request.stream()
+    asked = asyncio.ensure_future(leave.wait())
+    try:
+        while True:
+            chunk = asyncio.ensure_future(anext(stream, None))
+            done, _ = await asyncio.wait({chunk, asked}, timeout=CHUNK_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+            if chunk not in done:
+                chunk.cancel()
+                return
+            try:
+                data = chunk.result()
+            except ClientDisconnect:
+                return
+            if data is None:
+                return
+            yield data
+            if leave.is_set():
+                return
+    finally:
+        asked.cancel()
 
 
 def _check_version(request: Request) -> None:

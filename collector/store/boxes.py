@@ -80,7 +80,7 @@ def list_boxes(connection: Connection, *, removed: bool = False) -> list[Box]:
 def box_secrets(connection: Connection) -> dict[str, str]:
     """The bcrypt hash of every box that may connect."""
     query = select(boxes.c.id, boxes.c.secret_hash).where(boxes.c.removed_ms.is_(None)).order_by(boxes.c.id)
-    return dict(connection.execute(query).tuples().all())
+    return {row.id: row.secret_hash for row in connection.execute(query)}
 
 
 def is_registered(connection: Connection, box: str) -> bool:

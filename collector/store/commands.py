@@ -52,7 +52,7 @@ def waiting_commands(connection: Connection, now_ms: int, limit: int = 50) -> li
         .order_by(commands.c.created_ms)
         .limit(limit)
     )
-    return [WaitingCommand(*row) for row in connection.execute(query).tuples()]
+    return [WaitingCommand(*row) for row in connection.execute(query)]
 
 
 def mark_sent(connection: Connection, command_id: str, now_ms: int) -> None:

@@ -149,7 +149,8 @@ def count(connection: Connection, name: str, by: int = 1) -> None:
 
 def all_counters(connection: Connection) -> dict[str, int]:
     """Every counter by name."""
-    return dict(connection.execute(select(counters.c.name, counters.c.value).order_by(counters.c.name)).tuples().all())
+    query = select(counters.c.name, counters.c.value).order_by(counters.c.name)
+    return {row.name: row.value for row in connection.execute(query)}
 
 
 def count_events(connection: Connection) -> int:
