@@ -218,11 +218,11 @@ def a_picture(seed: int = 0, size: tuple[int, int] = (640, 360)) -> bytes:
     return bytes(cv2.imencode(".jpg", _street(seed, 0.5, width, height, drawn=True), [cv2.IMWRITE_JPEG_QUALITY, 78])[1])
 
 
-def a_clip(path: Path, seconds: float = 12.0, fps: int = 10, gop_s: float = 1.0) -> bytes:
-    """The street with somebody who walks through it from second 5 to 9, fragmented H.264 as the agent writes."""
+def a_clip(path: Path, seconds: float = 12.0, fps: int = 10, gop_s: float = 1.0, encoder: str = "libx264") -> bytes:
+    """The street with somebody who walks through it from second 5 to 9, fragmented MP4 as the agent writes."""
     flags = "frag_keyframe+empty_moov+default_base_moof"
     with av.open(str(path), "w", format="mp4", options={"movflags": flags}) as out:
-        stream = out.add_stream("libx264", rate=fps, options={"preset": "ultrafast", "g": str(int(fps * gop_s))})
+        stream = out.add_stream(encoder, rate=fps, options={"preset": "ultrafast", "g": str(int(fps * gop_s))})
         stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
         for index in range(int(seconds * fps)):
             at_s = index / fps

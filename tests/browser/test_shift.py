@@ -1,0 +1,179 @@
+"""A shift at the desk in a real browser: incidents arrive, are acknowledged and watched."""
+
+import time
+
+import pytest
+
+from collector.store import desk
+from tests.browser.conftest import DESKTOP, PHONE
+from tests.support.duty import a_clip, a_heartbeat, a_picture
+
+pytestmark = pytest.mark.chromium
+
+
+def until(holds, what, within_s=5.0):
+    deadline = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline, f"{what} within {within_s} s"
+        time.sleep(0.02)
+
+
+def wait_for(page, condition):
+    """Playwright's own waiting evaluates strings in the page, which its policy rightly forbids."""
+    until(lambda: page.evaluate(condition), condition)
+
+
+def test_an_incident_arrives_in_two_browsers_within_a_second_and_one_acknowledges_for_both(open_as, site):
+    lan, minh = open_as("lan"), open_as("minh")
+    assert lan.title() == "(3) Sự việc — Vọng Gác"
+    duty = site.duty
+    at_ms = time.time_ns() // 1_000_000
+    started = time.monotonic()
+    episode = duty.started("nga-ba-cho", "duong-lon", at_ms, zones=("làn xe",), picture=a_picture(7))
+    incident = duty.incident("nga-ba-cho/duong-lon", episode, start_ms=at_ms, last_ms=at_ms)
+    for page in (lan, minh):
+        card = page.wait_for_selector(f"#incident-{incident}", timeout=3_000)
+        assert time.monotonic() - started < 1.5  # committing took part of it
+        assert "duong-lon" in card.inner_text()
+        assert "Ngã ba chợ" in card.inner_text()
+        until(lambda page=page: page.title().startswith("(4)"), "the count in the title")
+        assert page.locator(".card").first.get_attribute("id") == f"incident-{incident}"
+        seen = f"document.querySelector('#incident-{incident} img')?.naturalWidth > 0"
+        until(lambda page=page, seen=seen: page.evaluate(seen), "the picture")
+    assert "Sự việc mới: duong-lon" in minh.locator("#news").inner_text()
+
+    lan.click(f"#incident-{incident} button")
+    for page in (lan, minh):
+        page.wait_for_selector(f"#incident-{incident}.acknowledged", timeout=3_000)
+        assert "lan, lúc" in page.locator(f"#incident-{incident}").inner_text()
+        until(lambda page=page: page.title().startswith("(3)"), "the count in the title")
+    assert lan.url == f"{site.address}/"  # nothing was loaded anew
+
+
+def test_the_clip_opens_before_the_trigger_plays_and_seeks(open_as, site):
+    page = open_as("lan")
+    page.click(f"#incident-{site.incidents[1]} h3 a")
+    wait_for(page, "document.getElementById('video').readyState >= 2")
+    opened_s = page.evaluate("document.getElementById('video').currentTime")
+    assert 2.0 <= 5.0 - opened_s <= 3.0  # the motion begins at second 5 of the clip
+    assert page.evaluate("document.getElementById('video').duration") == pytest.approx(12.0, abs=0.2)
+    page.evaluate("document.getElementById('video').play()")
+    wait_for(page, f"document.getElementById('video').currentTime > {opened_s} + 0.5")
+    page.evaluate("document.getElementById('video').pause()")
+    page.evaluate("document.getElementById('video').currentTime = 9.3")
+    wait_for(page, "!document.getElementById('video').seeking")
+    assert page.evaluate("document.getElementById('video').currentTime") == pytest.approx(9.3, abs=0.1)
+    strip = page.locator("#strip").bounding_box()
+    page.mouse.click(strip["x"] + strip["width"] / 4, strip["y"] + 5)
+    wait_for(page, "Math.abs(document.getElementById('video').currentTime - 3) < 0.3")
+    assert page.locator("#cannot").is_hidden()
+    why = page.locator(".reason").inner_text()
+    assert "Chuyển động trong vùng: sân trước" in why
+    assert "0,86" in why
+
+
+def test_a_clip_that_arrives_while_one_waits_opens_by_itself(open_as, site, clip):
+    page = open_as("lan")
+    page.goto(f"{site.address}/incidents/{site.incidents[3]}")
+    page.wait_for_selector("text=đang được gửi về")
+    with site.duty.database.read() as connection:
+        incident = desk.find_incident(connection, site.incidents[3])
+    waiting = incident.episodes[0].clips[0]
+    site.duty.stored(waiting.box, waiting.id, clip)
+    wait_for(page, "document.getElementById('video')?.readyState >= 2")
+
+
+def test_a_clip_in_h265_is_said_to_be_one_and_offered_for_download(open_as, site, tmp_path):
+    with site.duty.database.read() as connection:
+        incident = desk.find_incident(connection, site.incidents[0])
+    episode, now_ms = incident.episodes[0], site.duty.now_ms
+    data = a_clip(tmp_path / "hevc.mp4", seconds=2, encoder="libx265")
+    site.duty.ended("nha-van-hoa-01", "cong", episode.id, episode.start_ms, now_ms)
+    name = site.duty.announced("nha-van-hoa-01", "cong", episode.id, now_ms - 9_000, data, codec="hevc")
+    site.duty.stored("nha-van-hoa-01", name, data)
+    page = open_as("lan")
+    page.goto(f"{site.address}/incidents/{site.incidents[0]}")
+    page.wait_for_selector("#cannot:not([hidden])")
+    assert "H.265" in page.locator("#cannot").inner_text()
+    with page.expect_download() as download:
+        page.click("#cannot a")
+    assert download.value.suggested_filename.endswith(".mp4")
+
+
+def test_previous_and_next_walk_through_the_feed(open_as, site):
+    page = open_as("lan")
+    page.goto(f"{site.address}/incidents/{site.incidents[0]}")
+    for incident in site.incidents[1:]:
+        page.click("#between a[rel=next]")
+        page.wait_for_url(f"**/incidents/{incident}")
+    assert page.locator("#between a[rel=next]").count() == 0
+    page.click("#between a[rel=prev]")
+    page.wait_for_url(f"**/incidents/{site.incidents[-2]}")
+
+
+def test_the_boxes_page_follows_the_boxes(open_as, site):
+    page = open_as("son")
+    assert page.url == f"{site.address}/boxes"
+    order = page.locator(".box h2").all_inner_texts()
+    assert order == ["nga-ba-cho", "truong-tieu-hoc", "tram-y-te", "nha-van-hoa-01"]  # worst first
+    assert "Mất kết nối đột ngột" in page.locator("#box-nga-ba-cho").inner_text()
+    blind = page.locator("#box-truong-tieu-hoc tbody tr", has_text="nha-xe").inner_text()
+    assert "—" in blind
+    site.duty.heartbeat("tram-y-te", a_heartbeat(("loi-vao",)))
+    site.duty.standing("box", "tram-y-te", "up", site.duty.now_ms)
+    page.wait_for_selector("#box-tram-y-te.ok")
+    assert page.locator(".bar nav a").all_inner_texts() == ["Hộp máy"]
+
+
+def test_a_session_that_ends_leads_to_the_login_instead_of_a_dead_page(open_as, site):
+    page = open_as("lan")
+    with site.duty.database.write() as connection:
+        from collector.store import users
+
+        users.end_sessions_of(connection, "lan")
+    page.wait_for_url("**/login", timeout=15_000)
+
+
+def test_without_scripts_the_desk_still_shows_and_acknowledges(chromium, site):
+    from tests.support.duty import PASSWORD
+
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(site.address)
+    page.fill("#name", "lan")
+    page.fill("#password", PASSWORD)
+    page.click("button.main")
+    page.click(f"#incident-{site.incidents[0]} button")
+    assert page.locator(f"#incident-{site.incidents[0]}").get_attribute("data-state") == "acknowledged"
+    context.close()
+
+
+PAGES = (
+    "/",
+    "/?state=new",
+    "/boxes",
+    "/incidents/0",
+    "/incidents/1",
+    "/incidents/2",
+    "/incidents/3",
+    "/nothing",
+    "/login",
+)
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+@pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone"])
+def test_every_page_is_accessible_and_fits_its_screen(open_as, site, chromium, language, size, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = open_as("lan", size=size, scheme=scheme, language=language)
+    for path in PAGES:
+        name = path.replace("/incidents/", "")
+        where = f"/incidents/{site.incidents[int(name)]}" if name.isdigit() else path
+        if path == "/login":
+            page.context.clear_cookies(name="vg_session")
+        page.goto(site.address + where)
+        found = axe.run(page).response["violations"]
+        told = [(rule["id"], node["target"], node["failureSummary"]) for rule in found for node in rule["nodes"]]
+        assert told == [], path
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} is wider than the screen"
+        assert page.evaluate("document.documentElement.lang") == language
