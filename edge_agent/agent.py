@@ -18,7 +18,7 @@ from edge_agent.outbox.errors import OutboxFull, OutboxInUse
 from edge_agent.outbox.outbox import Outbox
 from edge_agent.recording.clip_thread import ClipThread
 from edge_agent.recording.finished import ClipMeta, FinishedClip
-from edge_agent.recording.salvage import salvage
+from edge_agent.recording.salvage import adopt, salvage
 from edge_agent.uplink.errors import CommandRefused
 from edge_agent.uplink.mqtt import Broker, MqttLink, Tls
 from edge_agent.uplink.tus import UploadServer
@@ -159,11 +159,12 @@ class Agent:
             log.error("loss cannot be told yet", what=str(error), reason=loss.reason)
 
     def _bring_back_clips(self) -> None:
-        found = salvage(self._clip_folder)
-        for clip in found.clips:
+        named = adopt(self._outbox.files_without_row(self._clip_folder))
+        torn = salvage(self._clip_folder)
+        for clip in named.clips + torn.clips:
             self._on_clip(clip)
-        for path, why in found.broken:
-            self._tell_lost(messages.DataLost(what="clip", reason=f"{path.name}: {why}"))
+        for path, why in named.broken + torn.broken:
+            self._tell_lost(messages.DataLost(what="clip", reason=f"{path.name}: {why}"[:500]))
 
     def _keep_budget(self, pulse: Pulse) -> None:
         while not self._stop_sending.wait(_BUDGET_EVERY_S):

@@ -17,6 +17,7 @@ from rich.table import Table
 from edge_agent.config import EdgeConfig, load_edge_config
 from edge_agent.vision.settings import MotionSettings
 from vonggac.daemon.config import ConfigInvalid
+from vonggac.daemon.logs import configure_logs
 from vonggac.daemon.program import EXIT_CONFIG
 
 DEFAULT_CONFIG = Path("/etc/vonggac/edge.yaml")
@@ -53,6 +54,7 @@ def _refuse_config(error: ConfigInvalid) -> NoReturn:
 @click.version_option(version("vonggac"), prog_name="edge-agent")
 def main() -> None:
     """The agent on the box beside the camera: sees motion, keeps clips, hands them to the collector."""
+    configure_logs("error")
 
 
 @main.command()

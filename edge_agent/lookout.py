@@ -30,6 +30,7 @@ log = get_logger(__name__)
 
 _KEPT_UNSAVED = 256
 _CHECK_HOURS_MS = 1000.0
+_LONGEST_REASON = 500
 
 
 class Journal(Protocol):
@@ -225,7 +226,10 @@ class Lookout:
             if state == self._told_state:
                 return
             self._told_state = state
-            reason = "; ".join(f"{name}: {why}" for name, why in sorted(self._streams_down.items())) or None
+            reason = (
+                "; ".join(f"{name}: {why}"[:_LONGEST_REASON] for name, why in sorted(self._streams_down.items()))
+                or None
+            )
         since_ms = self._clock.wall_ms()
         body = messages.CameraState(
             camera=self._plan.camera, state="down" if reason else "up", since_ms=since_ms, reason=reason

@@ -3,12 +3,12 @@
 Rules: no file is deleted. What holds no whole part is set aside as `.broken` and told. Runs before the clip writer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.recording import boxes
-from edge_agent.recording.clip import PART_SUFFIX, read_clip_head, seal
+from edge_agent.recording.clip import PART_SUFFIX, describe, read_clip_head, seal
 from edge_agent.recording.finished import FinishedClip
 from vonggac.daemon.files import rename_durably
 from vonggac.daemon.logs import get_logger
@@ -36,14 +36,30 @@ def salvage(folder: Path) -> Salvage:
         try:
             clip = _bring_back(part_path, path)
         except (boxes.Torn, ValueError) as error:
-            aside = path.with_name(path.name + BROKEN_SUFFIX)
-            rename_durably(part_path, aside)
-            broken.append((aside, str(error)))
-            log.warning("clip beyond salvage, set aside", file=aside.name, error=str(error))
+            broken.append((_set_aside(part_path, path, str(error)), str(error)))
         else:
             clips.append(clip)
             log.info("clip salvaged", file=path.name, duration_ms=clip.duration_ms, packets=clip.packets)
     return Salvage(tuple(clips), tuple(broken))
+
+
+def adopt(paths: Iterable[Path]) -> Salvage:
+    """Read whole clips anew that were named but never handed over; what is no clip is set aside."""
+    clips: list[FinishedClip] = []
+    broken: list[tuple[Path, str]] = []
+    for path in paths:
+        try:
+            clips.append(describe(path))
+        except (boxes.Torn, ValueError) as error:
+            broken.append((_set_aside(path, path, str(error)), str(error)))
+    return Salvage(tuple(clips), tuple(broken))
+
+
+def _set_aside(path: Path, named: Path, why: str) -> Path:
+    aside = named.with_name(named.name + BROKEN_SUFFIX)
+    rename_durably(path, aside)
+    log.warning("clip beyond salvage, set aside", file=aside.name, error=why)
+    return aside
 
 
 def _part_files(folder: Path) -> Iterator[Path]:

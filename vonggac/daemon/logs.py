@@ -2,15 +2,25 @@
 
 import logging
 import sys
-from typing import Any, cast
+from typing import Any, TextIO, cast
 
 import structlog
 
 LEVELS = ("debug", "info", "warning", "error")
 
 
+class _Stderr:
+    """Whatever stderr is at the moment of writing."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 def configure_logs(level: str = "info", *, as_json: bool | None = None) -> None:
-    """Set up once at start. Lines are JSON unless stderr is a terminal (`as_json` overrides)."""
+    """Set up at start; a daemon does so again with its own level. Lines are JSON unless stderr is a terminal (`as_json` overrides)."""
     machine = not sys.stderr.isatty() if as_json is None else as_json
     renderer: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -27,8 +37,7 @@ def configure_logs(level: str = "info", *, as_json: bool | None = None) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Stderr())),
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
 
