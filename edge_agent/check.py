@@ -23,6 +23,7 @@ from vonggac.daemon.threads import Stop
 _HTTP_DEADLINE_S = 10.0
 _BROKER_DEADLINE_S = 20.0
 _LOOK_S = 6.0
+_NO_CLIP = "00000000-0000-7000-8000-000000000000"
 
 
 @dataclass(frozen=True)
@@ -115,13 +116,21 @@ def check_collector(config: EdgeConfig) -> Finding:
             alive = session.get(f"{url}/healthz", timeout=_HTTP_DEADLINE_S, verify=verify)
             if alive.status_code not in (200, 503):
                 return Finding("collector", False, f"{url} answers, but is no collector. Check collector.url")
-            known = session.head(f"{url}/upload/", auth=(config.box, secret), timeout=_HTTP_DEADLINE_S, verify=verify)
+            known = session.head(
+                f"{url}/upload/{_NO_CLIP}",
+                auth=(config.box, secret),
+                headers={"Tus-Resumable": "1.0.0"},
+                timeout=_HTTP_DEADLINE_S,
+                verify=verify,
+            )
     except requests.RequestException as error:
         return Finding("collector", False, f"{url} cannot be reached ({type(error).__name__}). Check collector.url")
     except ConfigInvalid as error:
         return Finding("collector", False, str(error))
     if known.status_code in (401, 403):
         return Finding("collector", False, f"{url} does not know this box or its secret. Do `collector box add` again")
+    if known.status_code != 404:
+        return Finding("collector", False, f"{url} takes no clips (HTTP {known.status_code}). Check collector.url")
     return Finding("collector", True, f"{url} answers and knows this box")
 
 
