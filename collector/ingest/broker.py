@@ -194,7 +194,8 @@ def configuration(folder: Path, host: str, port: int, password_hash: str, users:
                 "max_file_store": 2_147_483_648,
                 "sync_interval": "always",  # a PUBACK then means: on the disk
             },
-            "mqtt": {"host": host, "port": port, "max_ack_pending": 1024, "ack_wait": "60s"},
+            # ack_wait: what a killed collector had not acknowledged comes again after so long, not at its reconnection
+            "mqtt": {"host": host, "port": port, "max_ack_pending": 1024, "ack_wait": "5s"},
             "authorization": {"timeout": 5, "users": [collector, *boxes]},
         },
         indent=1,

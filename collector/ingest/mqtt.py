@@ -90,7 +90,7 @@ class MqttIngest:
         self._store_again_mono_ms = 0.0
 
     def is_connected(self) -> bool:
-        """Is the broker there, and the subscription made?"""
+        """True when the broker is there and has granted the subscription."""
         return self._connected
 
     def run(self, pulse: Pulse) -> None:
@@ -140,6 +140,7 @@ class MqttIngest:
                 tls_version=ssl.PROTOCOL_TLS_CLIENT,
             )
         client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
         return client
 
@@ -195,6 +196,13 @@ class MqttIngest:
             self._refused = f"the broker refused us: {reason}"
             return
         client.subscribe(topics.COLLECTOR_SUBSCRIPTION, qos=1)
+
+    def _on_subscribe(
+        self, _client: paho.Client, _userdata: Any, _mid: int, reasons: list[ReasonCode], _properties: Any
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            self._refused = f"the broker does not let us read {topics.COLLECTOR_SUBSCRIPTION}: {reasons[0]}"
+            return
         self._connected = True
         log.info("listening to boxes", broker=self._where(), mqtt="5" if self._speaks_5 else "3.1.1")
 
