@@ -22,11 +22,15 @@ MAX_CLIP = 4_000_000
 class Endpoint:
     """`owed` holds what receipts are owed for."""
 
-    def __init__(self, station: Station) -> None:
+    def __init__(self, station: Station, reserve_bytes: int = 0) -> None:
         self.station = station
         self.owed: list[tuple[str, str]] = []
         self.clip_store = ClipStore(
-            station.database, station.data, FakeClock(NOW_MS), lambda box, sha256: self.owed.append((box, sha256))
+            station.database,
+            station.data,
+            FakeClock(NOW_MS),
+            lambda box, sha256: self.owed.append((box, sha256)),
+            reserve_bytes,
         )
         self._stop = Stop()
         server = HttpServer(("127.0.0.1", 0), self._stop)

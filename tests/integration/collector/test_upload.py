@@ -252,9 +252,8 @@ def test_an_upload_can_be_given_up(endpoint: Endpoint) -> None:
 
 
 def test_a_full_disk_says_when_to_come_again(station: Station) -> None:
-    endpoint = Endpoint(station)
+    endpoint = Endpoint(station, reserve_bytes=2**62)
     try:
-        endpoint.clip_store._reserve_bytes = 2**62
         answer = create(endpoint)
         assert (answer.status_code, answer.headers["Retry-After"]) == (507, "300")
     finally:

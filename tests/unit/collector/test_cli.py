@@ -1,0 +1,98 @@
+"""The commands as a person types them."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from collector.cli import main
+from collector.store.database import open_database, sqlite_url
+from collector.web.passwords import Passwords
+
+
+class Shell:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = folder / "collector.yaml"
+        self.config.write_text("data: data\nbroker: embedded\n")
+
+    def run(self, *words: str) -> Result:
+        return CliRunner().invoke(main, [*words, "--config", str(self.config)])
+
+    def add(self, *more: str, box: str = "nha-01") -> Result:
+        secret = str(self.folder / "box.secret")
+        more = more or ("--secret-file", secret)
+        return self.run("box", "add", box, "--site", "Nhà", "--commune", "Xã", *more)
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+def test_a_new_boxs_secret_goes_to_a_closed_file_and_not_to_the_screen(shell: Shell) -> None:
+    result = shell.add()
+    assert result.exit_code == 0, result.output
+    file = shell.folder / "box.secret"
+    assert file.stat().st_mode & 0o777 == 0o600
+    secret = file.read_text().strip()
+    assert len(secret) >= 43
+    assert secret not in result.output
+    assert json.loads(shell.run("box", "list", "--json").output)["id"] == "nha-01"
+
+
+def test_a_box_is_added_once_and_again_after_it_was_removed(shell: Shell) -> None:
+    assert shell.add("--show").exit_code == 0
+    again = shell.add("--show")
+    assert (again.exit_code, "registered already" in again.output) == (1, True)
+    assert shell.run("box", "remove", "nha-01").exit_code == 0
+    assert shell.run("box", "remove", "nha-01").exit_code == 1
+    assert shell.add("--show").exit_code == 0
+
+
+def test_an_existing_secret_file_is_not_overwritten(shell: Shell) -> None:
+    (shell.folder / "box.secret").write_text("precious")
+    assert shell.add().exit_code == 1
+    assert (shell.folder / "box.secret").read_text() == "precious"
+    assert shell.run("box", "list", "--json").output == ""
+
+
+@pytest.mark.parametrize("box", ["X", "ab", "a/b", "nha+", "#"])
+def test_an_id_that_could_be_a_wildcard_is_refused(shell: Shell, box: str) -> None:
+    assert shell.add("--show", box=box).exit_code == 2
+
+
+def test_a_user_gets_a_password_that_works(shell: Shell) -> None:
+    result = shell.run("user", "add", "lan", "--role", "officer")
+    assert result.exit_code == 0, result.output
+    password = result.output.strip().rpartition(" ")[2]
+    database = open_database(sqlite_url(shell.folder / "data/collector.sqlite"))
+    with database.read() as connection:
+        encoded = connection.exec_driver_sql("SELECT password_hash FROM users").scalar_one()
+    database.close()
+    assert Passwords().fits(encoded, password)
+    assert shell.run("user", "add", "lan", "--role", "officer").exit_code == 1
+
+
+@pytest.mark.parametrize("listing", ["boxes", "cameras", "events", "episodes", "clips", "incidents"])
+def test_every_listing_answers_on_an_empty_collector(shell: Shell, listing: str) -> None:
+    assert shell.run(listing, "--json", "--since", "2h").output == ""
+    assert shell.run(listing).output == "nothing\n"
+
+
+def test_fsck_and_prune_are_well_on_an_empty_collector(shell: Shell) -> None:
+    fsck = shell.run("fsck", "--deep")
+    assert (fsck.exit_code, fsck.output) == (0, "all is well\n")
+    assert json.loads(shell.run("prune").output)["clips"] == 0
+
+
+def test_a_wrong_configuration_exits_78(shell: Shell) -> None:
+    shell.config.write_text("data: data\nbroker: embedded\ncolour: red\n")
+    result = shell.run("boxes")
+    assert result.exit_code == 78
+    assert "collector.yaml:3: colour: unknown option" in result.output
+
+
+def test_an_unknown_part_is_refused(shell: Shell) -> None:
+    assert "there is no part 'kitchen'" in shell.run("serve", "--only", "ingest,kitchen").output

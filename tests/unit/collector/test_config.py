@@ -1,0 +1,75 @@
+"""The collector's configuration: the example loads, mistakes are told all at once."""
+
+from pathlib import Path
+
+import pytest
+
+from collector.alerts.rules import ALL_WEEK, Hours
+from collector.config import CollectorConfig, load_collector_config
+from vonggac.daemon.config import ConfigInvalid
+
+EXAMPLE = Path(__file__).parents[3] / "configs/collector.yaml"
+
+
+def load(folder: Path, text: str) -> CollectorConfig:
+    path = folder / "collector.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load_collector_config(path)
+
+
+def test_the_example_loads_and_its_rule_is_what_it_says() -> None:
+    config = load_collector_config(EXAMPLE)
+    assert config.broker.embedded
+    [rule] = [section.rule() for section in config.alerts.rules]
+    assert rule.hours == (Hours(21 * 60, 5 * 60, ALL_WEEK), Hours(0, 24 * 60, frozenset({5, 6})))
+
+
+def test_options_behind_a_hash_in_the_example_show_the_defaults(tmp_path: Path) -> None:
+    lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
+    begin = lines.index("# retention:                    # what is under legal hold is deleted by nothing")
+    section = [line[2:] for line in lines[begin : begin + 7] if "max_bytes" not in line]
+    shown = load(tmp_path, "data: d\nbroker: embedded\n" + "\n".join(section))
+    assert shown.retention == load(tmp_path, "data: d\nbroker: embedded\n").retention
+
+
+def test_the_shortest_file_will_do(tmp_path: Path) -> None:
+    config = load(tmp_path, "data: server\nbroker: embedded\n")
+    assert config.broker.listen == ("127.0.0.1", 1883)
+    assert config.database_url == f"sqlite:///{tmp_path / 'server/collector.sqlite'}"
+
+
+def test_five_mistakes_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
+    text = (
+        "data: server\nbroker: {embeded: true}\nhttp:\n  listen: 8080\nretention:\n  clips: a month\n"
+        "alerts:\n  rules:\n    - name: night\n      channels: [phone]\ntime_zone: Hanoi\n"
+    )
+    with pytest.raises(ConfigInvalid) as caught:
+        load(tmp_path, text)
+    lines = [line.removeprefix(f"{tmp_path}/") for line in caught.value.lines]
+    assert lines[0] == "collector.yaml:2: broker.embeded: unknown option. Did you mean 'embedded'?"
+    assert any(line.startswith("collector.yaml:4: http.listen: must be HOST:PORT") for line in lines)
+    assert any(line.startswith("collector.yaml:6: retention.clips: ") for line in lines)
+    assert any("tells channel 'phone'; known: screen" in line for line in lines)
+    assert any(line.startswith("collector.yaml:11: time_zone: is no time zone") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("broker", "message"),
+    [
+        ("{embedded: true, host: x}", "write either `broker: embedded` or a broker's host"),
+        ("{port: 1883}", "write either `broker: embedded` or a broker's host"),
+        ("{host: x, user: y}", "user and password_file go together: give both or neither"),
+    ],
+)
+def test_a_broker_is_ours_or_anothers(tmp_path: Path, broker: str, message: str) -> None:
+    with pytest.raises(ConfigInvalid, match=message):
+        load(tmp_path, f"data: d\nbroker: {broker}\n")
+
+
+def test_a_channels_addresses_must_be_closed_to_others(tmp_path: Path) -> None:
+    (tmp_path / "phone.urls").write_text("json://localhost\n")
+    config = load(tmp_path, "data: d\nbroker: embedded\nalerts: {channels: [{name: phone, urls_file: phone.urls}]}\n")
+    with pytest.raises(ConfigInvalid, match="open to others"):
+        config.alerts.all_channels()
+    (tmp_path / "phone.urls").chmod(0o600)
+    assert [channel.name for channel in config.alerts.all_channels()] == ["screen", "phone"]
