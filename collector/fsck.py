@@ -1,4 +1,4 @@
-"""Does what the database says agree with what is on the disk? Checks the invariants of docs/design on real data.
+"""Does what the database says agree with what is on the disk? Checks the invariants of docs/design/architecture.md.
 
 Safe while the collector runs: what is younger than an hour may be on its way and is not judged. `repair` removes only
 files that belong to nothing.

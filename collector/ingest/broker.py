@@ -3,7 +3,7 @@
 Rules: each box may publish under its own `up` and read its own `down`, nothing else; a box that is removed loses its
 open session within two seconds; what the broker has acknowledged is synced to its disk; it listens on loopback unless
 told otherwise; it dies with us; when it dies alone it is started again. NATS cannot bind a client id to a user:
-docs/security.md says what follows from that.
+a box that knows another's id could take over its session, but publish and hear only what its own user may.
 """
 
 import contextlib

@@ -6,6 +6,7 @@ another message on the next one. Receipts follow acks.
 """
 
 import contextlib
+import socket
 import ssl
 from collections import deque
 from collections.abc import Callable
@@ -139,6 +140,7 @@ class MqttIngest:
                 keyfile=None if self._address.key is None else str(self._address.key),
                 tls_version=ssl.PROTOCOL_TLS_CLIENT,
             )
+        client.on_socket_open = _send_at_once
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
@@ -282,6 +284,11 @@ class MqttIngest:
             if client.loop(0.02) != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 return
         _disconnect(client)
+
+
+def _send_at_once(_client: paho.Client, _userdata: Any, connection: Any) -> None:
+    """An ack and a receipt are two small writes: with Nagle's algorithm the second waits 40 ms for the peer's ACK."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _disconnect(client: paho.Client) -> None:

@@ -1,7 +1,7 @@
 """Clips: announced by an event, stored by an upload, in either order; and the uploads that are under way.
 
 `announced` → `stored` → `deleted`; `lost` when the box said that it will not come (its bytes may still come).
-A clip is `stored` only after its file is whole, compared, synced and renamed: see docs/design/durability.md.
+A clip is `stored` only after its file is whole, compared, synced and renamed: see collector/ingest/clip_store.py.
 """
 
 from dataclasses import dataclass
