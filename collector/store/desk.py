@@ -4,7 +4,7 @@ Lists run newest first and are paged by key: (start_ms, id) of the last row that
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, insert, or_, select, update
@@ -108,7 +108,7 @@ class Picture:
     sha256: str
     episode: str
     path: str
-    size_bytes: int = field(default=0)
+    size_bytes: int
 
 
 _EPISODE_COLUMNS = tuple(

@@ -21,7 +21,6 @@ def make_templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        extensions=["jinja2.ext.do"],
     )
     environment.globals["snapshot_url"] = shapes.snapshot_url
     environment.globals["clip_url"] = shapes.clip_url
