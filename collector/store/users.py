@@ -4,6 +4,7 @@ A session's or token's row is found by the SHA-256 of the secret: 256 random bit
 """
 
 import hashlib
+import unicodedata
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
@@ -59,6 +60,11 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def plain_name(name: str) -> str:
+    """One spelling of a user's name: `Lan`, `LAN ` and the two ways to write `ọ` are one person."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name.strip()).casefold())
+
+
 # --- people ------------------------------------------------------------------------------------------------------
 
 
@@ -66,13 +72,15 @@ def add_user(connection: Connection, name: str, password_hash: str, role: str, n
     """Add somebody; False when the name is taken."""
     if find_user(connection, name) is not None:
         return False
-    connection.execute(insert(users).values(name=name, password_hash=password_hash, role=role, created_ms=now_ms))
+    connection.execute(
+        insert(users).values(name=plain_name(name), password_hash=password_hash, role=role, created_ms=now_ms)
+    )
     return True
 
 
 def find_user(connection: Connection, name: str) -> User | None:
     """The user of this name, disabled or not."""
-    row = connection.execute(select(users).where(users.c.name == name)).mappings().one_or_none()
+    row = connection.execute(select(users).where(users.c.name == plain_name(name))).mappings().one_or_none()
     return None if row is None else User(**row)
 
 
@@ -83,7 +91,9 @@ def all_users(connection: Connection) -> list[User]:
 
 def set_password(connection: Connection, name: str, password_hash: str) -> bool:
     """A new password ends every session of that user. False when there is no such user."""
-    changed = connection.execute(update(users).where(users.c.name == name).values(password_hash=password_hash))
+    changed = connection.execute(
+        update(users).where(users.c.name == plain_name(name)).values(password_hash=password_hash)
+    )
     end_sessions_of(connection, name)
     return changed.rowcount == 1
 
@@ -91,7 +101,9 @@ def set_password(connection: Connection, name: str, password_hash: str) -> bool:
 def disable_user(connection: Connection, name: str, now_ms: int) -> bool:
     """They may no longer sign in; sessions end at once, tokens die with them. False when there is no such user."""
     changed = connection.execute(
-        update(users).where(users.c.name == name).values(disabled_ms=func.coalesce(users.c.disabled_ms, now_ms))
+        update(users)
+        .where(users.c.name == plain_name(name))
+        .values(disabled_ms=func.coalesce(users.c.disabled_ms, now_ms))
     )
     end_sessions_of(connection, name)
     return changed.rowcount == 1
@@ -148,7 +160,7 @@ def end_session(connection: Connection, token_hash: str) -> None:
 
 def end_sessions_of(connection: Connection, user: str) -> None:
     """Sign a user out everywhere."""
-    connection.execute(delete(sessions).where(sessions.c.user == user))
+    connection.execute(delete(sessions).where(sessions.c.user == plain_name(user)))
 
 
 # --- tokens for programs -----------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ def login(desk: Desk, asked: Asked) -> Response:
     given, kept = asked.form.get("form", ""), asked.request.cookies.get(FORM_COOKIE, "")
     if not kept or not hmac.compare_digest(given.encode("utf-8", "replace"), kept.encode("utf-8", "replace")):
         return _form(desk, asked, 403, asked.words("login.stale"))
-    name = asked.form.get("name", "").strip().lower()[:MAX_NAME]
+    name = users.plain_name(asked.form.get("name", "")[:MAX_NAME])
     address = asked.request.client.host if asked.request.client is not None else "unknown"
     seconds = _claim_try(desk, asked, name, address)
     if seconds:

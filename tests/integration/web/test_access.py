@@ -8,7 +8,7 @@ from collector.store import users
 from collector.web.app import ROUTES
 from collector.web.rights import RIGHTS_OF_ROLE, ROLES
 from tests.integration.web.conftest import csrf_of, try_login
-from tests.support.duty import PASSWORD, PEOPLE
+from tests.support.duty import PASSWORD, PEOPLE, QUICK_PASSWORDS
 
 USER_OF_ROLE = {role: name for name, role in reversed(PEOPLE.items())}
 HOUR_MS = 3_600_000
@@ -141,6 +141,15 @@ def test_a_wrong_name_and_a_wrong_password_get_the_same_words(client, shift):
     assert said in wrong_name.text
 
 
+def test_a_name_is_one_person_however_it_is_spelt(client, duty):
+    with duty.database.write() as connection:
+        assert users.add_user(connection, "Thọ", QUICK_PASSWORDS.hash(PASSWORD), "officer", duty.now_ms)
+        assert not users.add_user(connection, "THO\u0323", "another hash", "officer", duty.now_ms)
+    for spelling in ("Thọ", "thọ", " THO\u0323 "):
+        client.cookies.clear()
+        assert try_login(client, spelling).status_code == 303
+
+
 def test_guessing_is_slowed_by_name_and_the_right_password_waits_too(client, shift, clock):
     for _ in range(5):
         assert try_login(client, "lan", "wrong guess").status_code == 401
@@ -249,7 +258,6 @@ def test_a_session_of_https_is_bound_to_the_host(duty, shift, clock):
     from starlette.testclient import TestClient
 
     from collector.web.app import build_app
-    from tests.support.duty import QUICK_PASSWORDS
     from tests.support.web_server import VIETNAM
 
     settings = dataclasses.replace(VIETNAM, secure=True)
