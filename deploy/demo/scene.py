@@ -6,6 +6,7 @@ name that changes with the drawing, and a rendering that was cut off is never ta
 
 import hashlib
 import json
+import os
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -66,7 +67,9 @@ def prepare_scene(cache: FilePath, progress: Progress | None = None) -> Scene:
     if all(file.exists() for file in (scene.main, scene.sub, scene.truth)):
         return scene
     cache.mkdir(parents=True, exist_ok=True)
-    unfinished = Scene(*(file.with_name(f"unfinished-{file.name}") for file in (scene.main, scene.sub, scene.truth)))
+    unfinished = Scene(
+        *(file.with_name(f"unfinished-{os.getpid()}-{file.name}") for file in (scene.main, scene.sub, scene.truth))
+    )
     intervals = _render(unfinished.main, unfinished.sub, progress or _no_progress)
     unfinished.truth.write_text(json.dumps(_truth(intervals), indent=1) + "\n", encoding="utf-8")
     for made, final in ((unfinished.main, scene.main), (unfinished.sub, scene.sub), (unfinished.truth, scene.truth)):
