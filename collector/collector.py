@@ -22,7 +22,7 @@ from collector.http import HttpServer
 from collector.ingest.broker import COLLECTOR_USER, READY_WITHIN_S, BrokerMissing, EmbeddedBroker
 from collector.ingest.clip_store import ClipStore
 from collector.ingest.intake import Intake
-from collector.ingest.mqtt import BrokerAddress, MqttIngest
+from collector.ingest.mqtt import CLIENT_ID, BrokerAddress, MqttIngest
 from collector.ingest.receipts import Receipts
 from collector.ingest.upload import Uploads
 from collector.retention import Retention
@@ -156,7 +156,10 @@ def _start_ingest(base: Foundation, addresses: dict[str, str]) -> tuple[MqttInge
         config.uploads.keep_free,
     )
     clip_store.recover()
-    address = _start_broker(base) if config.broker.embedded else config.broker.address()
+    if config.broker.embedded:
+        address, client_id = _start_broker(base)
+    else:
+        address, client_id = config.broker.address(), CLIENT_ID
     addresses["broker"] = f"{address.host}:{address.port}"
     ingest = MqttIngest(
         address,
@@ -166,6 +169,7 @@ def _start_ingest(base: Foundation, addresses: dict[str, str]) -> tuple[MqttInge
         base.clock,
         base.stop,
         committed=base.committed.ring,
+        client_id=client_id,
     )
     base.crew.start("mqtt", _then(ingest.run, base.broker_stop))
     retention = Retention(base.database, clip_store, config.data, config.retention.limits(), base.clock)
@@ -185,13 +189,13 @@ def _then(run: Callable[[Pulse], None], after: Stop) -> Callable[[Pulse], None]:
     return both
 
 
-def _start_broker(base: Foundation) -> BrokerAddress:
+def _start_broker(base: Foundation) -> tuple[BrokerAddress, str]:
     host, port = base.config.broker.listen
     broker = EmbeddedBroker(base.config.data / "broker", host, port, base.database, base.broker_stop)
     base.crew.start("broker", broker.run)
     broker.wait_ready(READY_WITHIN_S)
     near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-    return BrokerAddress(near, broker.port, COLLECTOR_USER, broker.password, protocol="3.1.1")
+    return BrokerAddress(near, broker.port, COLLECTOR_USER, broker.password, protocol="3.1.1"), broker.client_id()
 
 
 def _start_alerts(base: Foundation, channels: tuple[Channel, ...]) -> None:

@@ -30,6 +30,7 @@ from vonggac.daemon.threads import Pulse, Stop
 
 log = get_logger(__name__)
 
+CLIENT_ID = "vonggac-collector"
 COLLECTOR_USER = "_collector"  # no box id begins with an underscore
 CHECK_EVERY_S = 1.0
 READY_WITHIN_S = 15.0
@@ -75,6 +76,14 @@ class EmbeddedBroker:
     def wait_ready(self, seconds: float) -> bool:
         """True once it has listened for the first time."""
         return self._ready.wait(seconds)
+
+    def client_id(self) -> str:
+        """The collector's own client id: kept, for the session's sake, and random, so that no box can take it over."""
+        path = self._folder / "client-id"
+        if not path.exists():
+            make_folder(self._folder)
+            write_durably(path, f"{CLIENT_ID}-{secrets.token_hex(16)}".encode())
+        return path.read_text(encoding="ascii")
 
     @property
     def pid(self) -> int | None:

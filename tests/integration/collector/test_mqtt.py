@@ -283,6 +283,28 @@ def test_boxes_come_and_go_without_a_restart(station: Station, embedded: Embedde
     assert embedded.pid == pid
 
 
+def test_who_takes_anothers_client_id_hears_nothing_of_it(station: Station, embedded: EmbeddedBroker) -> None:
+    owner, sender = Box(embedded.port, OTHER), Box(embedded.port, COLLECTOR_USER, embedded.password)
+    wait_for(lambda: owner.granted and sender.granted, "both to listen")
+    owner.close()
+    thief, heard = paho.Client(CallbackAPIVersion.VERSION2, client_id=OTHER, clean_session=False), []
+    thief.username_pw_set(BOX, SECRET)
+    thief.on_message = lambda *given: heard.append(given[2].topic)
+    thief.on_connect = lambda *_given: thief.subscribe(topics.down_subscription(BOX), qos=1)
+    thief.connect("127.0.0.1", embedded.port)
+    thief.loop_start()
+    try:
+        for _try in range(20):
+            sender.client.publish(topics.receipt(OTHER), b"secret", qos=1)
+            sender.client.publish(topics.receipt(BOX), b"own", qos=1)
+        wait_for(lambda: heard, "what it may hear")
+        assert set(heard) == {topics.receipt(BOX)}
+    finally:
+        thief.disconnect()
+        thief.loop_stop()
+        sender.close()
+
+
 def test_the_brokers_files_are_for_us_alone(station: Station, embedded: EmbeddedBroker, tmp_path: Path) -> None:
     assert (tmp_path / "broker/nats.conf").stat().st_mode & 0o077 == 0
     assert (tmp_path / "broker").stat().st_mode & 0o077 == 0
