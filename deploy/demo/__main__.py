@@ -137,13 +137,10 @@ class Demo:
         broker = self._words("embedded") if self._wishes.own_broker else "Mosquitto"
         self._say(self._words("collector", broker=broker))
         password = stage.set_up_collector()
-        stage.set_up_agent(cameras)
         if not self._wishes.own_broker:
             self._start(stage.mosquitto())
-        self._start(stage.collector())
-        desk = Desk(stage.url)
-        self._wait(desk.is_well, _START_WITHIN_S, "the collector does not answer")
-        desk.sign_in(ADMINISTRATOR, password)
+        desk = self._open_desk(stage, password)
+        stage.set_up_agent(cameras)
         ear = Ear(desk, self._tell)
         ear.start()
         self._wait(ear.listening.is_set, 10, "the live feed does not open")
@@ -168,6 +165,25 @@ class Demo:
         port = free_port()
         self._say(self._words("port", port=port))
         return port
+
+    def _open_desk(self, stage: Stage, password: str) -> Desk:
+        """Starts the collector and signs in; on another port where somebody took ours since we looked."""
+        collector = stage.collector()
+        try:
+            self._start(collector)
+            desk = Desk(stage.url)
+            self._wait(desk.is_well, _START_WITHIN_S, "the collector does not answer")
+            desk.sign_in(ADMINISTRATOR, password)
+        except (StepFailed, DeskUnavailable):
+            collector.end(15.0)
+            if self._end.is_set() or self._wishes.port is not None or port_is_free(stage.port):
+                raise
+            self._programs.remove(collector)
+            stage.port = free_port()
+            self._say(self._words("port", port=stage.port))
+            stage.set_up_collector()
+            return self._open_desk(stage, password)
+        return desk
 
     def _drawn_street(self) -> Camera:
         from deploy.demo.scene import prepare_scene  # noqa: PLC0415 - OpenCV and PyAV load slowly; real cameras need neither

@@ -64,8 +64,7 @@ class Stage:
 
     def __init__(self, folder: Path, port: int, *, own_broker: bool) -> None:
         self.folder = folder
-        self.url = f"http://127.0.0.1:{port}"
-        self._port = port
+        self.port = port
         self._own_broker = own_broker
         self._broker_port = free_port()
         self.logs = folder / "logs"
@@ -76,12 +75,18 @@ class Stage:
         self._box_secret = folder / "box.secret"
         self._password_file = folder / "login.secret"
 
+    @property
+    def url(self) -> str:
+        """Of pages, API and uploads."""
+        return f"http://127.0.0.1:{self.port}"
+
     def set_up_collector(self) -> str:
         """Writes the collector's configuration, makes administrator and box; returns the administrator's password."""
         if self._own_broker:
             broker = f"broker: {{embedded: true, listen: {_quoted(f'127.0.0.1:{self._broker_port}')}}}\n"
         else:
-            self._write_secret(self.folder / "broker.secret", secrets.token_urlsafe(24))
+            if not (self.folder / "broker.secret").exists():
+                self._write_secret(self.folder / "broker.secret", secrets.token_urlsafe(24))
             broker = (
                 f"broker: {{host: 127.0.0.1, port: {self._broker_port}, user: {BROKER_USER}, "
                 "password_file: broker.secret}\n"
@@ -89,7 +94,7 @@ class Stage:
         self._collector_config.write_text(
             f"data: {_quoted(self.folder / 'collector')}\n"
             f"{broker}"
-            f"http: {{listen: {_quoted(f'127.0.0.1:{self._port}')}}}\n"
+            f"http: {{listen: {_quoted(f'127.0.0.1:{self.port}')}}}\n"
             # A laptop's disk may be nearly full: the demo is small.
             "uploads: {keep_free: 100MiB}\n"
             "retention: {keep_free: 100MiB}\n"
