@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from zoneinfo import ZoneInfo
 
+import cv2
+
 from edge_agent.cameras import CameraParts, build_camera
 from edge_agent.check import Finding, check_broker, check_cameras, check_clock, check_collector, check_disk
 from edge_agent.config import EdgeConfig, config_hash
@@ -213,6 +215,7 @@ def _broker(config: EdgeConfig, secret: str) -> Broker:
 def run_agent(config: EdgeConfig) -> int:
     """The daemon: returns the exit code. Raises ConfigInvalid before anything runs."""
     configure_logs(config.log_level)
+    cv2.setNumThreads(1)  # a box has more cameras than cores: each thread does its own work
     stop, notifier = Stop(), Notifier()
     stop_on_signals(stop)
     try:
