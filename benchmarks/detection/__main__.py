@@ -127,9 +127,7 @@ def empty(folder: Path, names: tuple[str, ...], only: str, which: str, seconds: 
             for stem, scene in scenes.items():
                 shrink = min(1.0, 640 / scene.shape[1])
                 small = cv2.resize(scene, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-                noise: list[videos.Picture] = [
-                    1.5 * random.standard_normal(small.shape, dtype=np.float32) for _ in range(7)
-                ]
+                noise: Any = 1.5 * random.standard_normal((7, *small.shape), dtype=np.float32)
 
                 def still(small: videos.Picture = small, noise: Any = noise) -> Iterable[videos.Frame]:
                     for number in range(round(seconds * 10)):

@@ -220,7 +220,7 @@ class Background:
             cv2.bitwise_and(cv2.compare(self._difference, self._limit, cv2.CMP_GT), _above(self.still_s, 0.5)),
         )
         if cv2.countNonZero(back):
-            where = back > 0
+            where = cv2.medianBlur(back, 3) > 0
             kept = self.mean[where]
             self.mean[where] = self.older[where]
             self.older[where] = kept

@@ -136,6 +136,7 @@ class Things:
                 for t, track in enumerate(self.tracks)
                 for b, blob in enumerate(blobs)
                 if (score := _overlap(track, blob, now_s - track.seen_s)) > 0.0
+                and not (track.confirmed and not blob.lasting and self._may_be_litter(blob))
             ),
             reverse=True,
         )
@@ -201,10 +202,13 @@ class Things:
         if not track.confirmed:
             track.confirmed = self._shown(track, now_s)
 
+    def _may_be_litter(self, blob: Blob) -> bool:
+        return self.litter > LITTER and blob.area < 4.0 * self.litter_area
+
     def _shown(self, track: Track, now_s: float) -> bool:
         """Whether it has moved as things do: away from where it appeared, by a good part of its own size."""
         blob = track.blob
-        if self.litter > LITTER and blob.area < 4.0 * self.litter_area:
+        if self._may_be_litter(blob):
             return False
         loose = track.lasting < 0.6 * (track.hits - 1)
         if track.hits < self._least_hits + (3 if loose else 0):
@@ -224,6 +228,10 @@ class Things:
         )
         return track.travelled() >= need and grown >= need and blob.structure >= 0.1
 
+    def remembered(self) -> list[Track]:
+        """Things not seen in this frame that may still stand where they were."""
+        return [track for track in self.tracks if track.confirmed and track.came_far()]
+
     def moving(self, now_s: float) -> list[Track]:
         """The things that are seen in the frame at `now_s` and move, or stirred a short while ago."""
         return [
@@ -232,5 +240,6 @@ class Things:
             if track.confirmed
             and track.seen_s == now_s
             and now_s - track.stirred_s <= STIRRING_S
+            and not self._may_be_litter(track.blob)
             and (track.came_far() or now_s - track.progress_s <= 1.0)
         ]
