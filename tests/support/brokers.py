@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 BOX_SECRET = "box-secret"
@@ -27,10 +28,12 @@ class RealBroker:
 
     protocols: tuple[str, ...] = ()
 
-    def __init__(self, folder: Path, boxes: list[str]) -> None:
+    def __init__(
+        self, folder: Path, boxes: Sequence[str], secrets: Mapping[str, str] | None = None, port: int = 0
+    ) -> None:
         self.folder = folder
-        self.boxes = boxes
-        self.port = free_port()
+        self.secrets = {box: (secrets or {}).get(box, BOX_SECRET) for box in boxes}
+        self.port = port or free_port()
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
         self.command = self._configure()
@@ -70,9 +73,9 @@ class Nats(RealBroker):
     def _configure(self) -> list[str]:
         users = [f'{{user: "{COLLECTOR}", password: "{COLLECTOR_SECRET}"}}']
         users += [
-            f'{{user: "{box}", password: "{BOX_SECRET}", permissions: {{publish: ["vg.1.{box}.up.>"], '
+            f'{{user: "{box}", password: "{secret}", permissions: {{publish: ["vg.1.{box}.up.>"], '
             f'subscribe: ["vg.1.{box}.down", "vg.1.{box}.down.>", "$MQTT.sub.>"]}}}}'
-            for box in self.boxes
+            for box, secret in self.secrets.items()
         ]
         config = self.folder / "nats.conf"
         config.write_text(
@@ -89,7 +92,7 @@ class Mosquitto(RealBroker):
         passwords = self.folder / "passwords"
         passwords.write_text("")
         tool = shutil.which("mosquitto_passwd") or "/usr/bin/mosquitto_passwd"
-        for user, secret in [(COLLECTOR, COLLECTOR_SECRET), *((box, BOX_SECRET) for box in self.boxes)]:
+        for user, secret in [(COLLECTOR, COLLECTOR_SECRET), *self.secrets.items()]:
             subprocess.run([tool, "-b", str(passwords), user, secret], check=True, capture_output=True)
         passwords.chmod(0o644)
         acl = self.folder / "acl"

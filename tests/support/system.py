@@ -111,13 +111,13 @@ class System:
         secret = str(self.folder / f"{box}.secret")
         self.run("box", "add", box, "--site", "Ngõ 12", "--commune", "Xã Thử", "--secret-file", secret)
 
-    def start_box(self, box: str, cameras: str, options: str = "") -> Program:
+    def start_box(self, box: str, cameras: str, broker_options: str = "") -> Program:
         """Start an agent; `cameras` is the YAML list of its cameras."""
         config = self.folder / f"{box}.yaml"
         config.write_text(
             f"box: {box}\ndata: {box}\nheartbeat: 2s\n"
-            f"broker: {{host: 127.0.0.1, port: {self.broker_port}, password_file: {box}.secret}}\n"
-            f"collector: {{url: '{self.url}'}}\ncameras: {cameras}\n{options}",
+            f"broker: {{{broker_options}host: 127.0.0.1, port: {self.broker_port}, password_file: {box}.secret}}\n"
+            f"collector: {{url: '{self.url}'}}\ncameras: {cameras}\n",
             encoding="utf-8",
         )
         agent = Program("edge-agent", ["run", "--config", str(config)], self.folder / f"{box}.log")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.outbox.inspect import read_stats
+from tests.support.brokers import COLLECTOR, COLLECTOR_SECRET, Mosquitto, free_port, mosquitto_path
 from tests.support.system import System, wait_for
 from tests.support.walks import film_walks, packets_of
 
@@ -118,6 +119,36 @@ def test_nothing_is_lost_when_the_collector_is_killed_in_between(folder):
         assert numbers == list(range(1, len(numbers) + 1))
     finally:
         system.kill()
+
+
+@pytest.mark.mosquitto
+@pytest.mark.skipif(mosquitto_path() is None, reason="needs Mosquitto: apt-get install mosquitto")
+@pytest.mark.parametrize("protocol", Mosquitto.protocols)
+def test_the_whole_way_goes_over_mosquitto_too(folder, protocol):
+    password = folder / "broker.secret"
+    password.write_text(COLLECTOR_SECRET, encoding="utf-8")
+    password.chmod(0o600)
+    port = free_port()
+    signing_in = f"host: 127.0.0.1, port: {port}, protocol: '{protocol}', user: {COLLECTOR}"
+    system = System(folder, broker=f"{{{signing_in}, password_file: broker.secret}}")
+    system.add_box("box-1")
+    secret = (folder / "box-1.secret").read_text(encoding="utf-8").strip()
+    broker = Mosquitto(folder / "broker", ["box-1"], {"box-1": secret}, port=port)
+    system.broker_port = port
+    try:
+        broker.start()
+        system.serve()
+        system.sign_in()
+        agent = system.start_box("box-1", CAMERAS, broker_options=f"protocol: '{protocol}', ")
+        wait_for(lambda: _ended_with_clips(system, 1), "an episode with its clip", 60)
+        assert wait_for(lambda: system.api("incidents"), "an incident")
+        assert agent.stop() == 0
+        assert _waiting_on(folder) == 0
+        connected = [line for line in agent.lines("info") if line["event"] == "connected to the broker"]
+        assert [line["protocol"] for line in connected] == [protocol]
+    finally:
+        system.kill()
+        broker.kill()
 
 
 def _waiting_on(folder: Path) -> int:
