@@ -193,11 +193,6 @@ class MotionDetector:
                 scene.absorb(whole)
             elif track.confirmed or now_s - track.birth_s < 1.0:
                 covered[blob.y0 : blob.y1, blob.x0 : blob.x1][here] = 255
-        for track in view.things.remembered():
-            blob = track.blob
-            if track.seen_s != now_s:
-                box = np.s_[blob.y0 : blob.y1, blob.x0 : blob.x1]
-                cv2.bitwise_or(covered[box], perhaps[box], dst=covered[box])
         doubted = cv2.subtract(perhaps, covered)
         scene.learn(covered, doubted, active, dt_s)
         scene.uncover()

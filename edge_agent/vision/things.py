@@ -228,10 +228,6 @@ class Things:
         )
         return track.travelled() >= need and grown >= need and blob.structure >= 0.1
 
-    def remembered(self) -> list[Track]:
-        """Things not seen in this frame that may still stand where they were."""
-        return [track for track in self.tracks if track.confirmed and track.came_far()]
-
     def moving(self, now_s: float) -> list[Track]:
         """The things that are seen in the frame at `now_s` and move, or stirred a short while ago."""
         return [
