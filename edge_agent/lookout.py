@@ -31,6 +31,7 @@ log = get_logger(__name__)
 _KEPT_UNSAVED = 256
 _CHECK_HOURS_MS = 1000.0
 _LONGEST_REASON = 500
+_ROUNDING_MS = 50.0  # two roundings to wall time must not make a pre-roll look a millisecond short
 
 
 class Journal(Protocol):
@@ -149,7 +150,7 @@ class Lookout:
                 kind=event.kind,
                 snapshot_sha256=_sha256(snapshots[0]) if snapshots else None,
             )
-            self._record.begin(self._episode, event.start_ms - self._plan.pre_roll_ms)
+            self._record.begin(self._episode, event.start_ms - self._plan.pre_roll_ms - _ROUNDING_MS)
             self._save(started, *snapshots)
         elif self._episode is None:
             return

@@ -108,7 +108,7 @@ def test_a_walk_is_one_episode_with_start_end_pictures_and_a_clip_around_it(scen
     (begin, end) = scene.record.asked
     assert begin[0] == "begin"
     assert begin[1] == started["episode"]
-    assert walk_mono_ms - 5000 <= begin[2] <= walk_mono_ms - 4500
+    assert walk_mono_ms - 5100 <= begin[2] <= walk_mono_ms - 4550
     assert end == ("end", started["episode"], pytest.approx(walk_mono_ms + (ended["end_ms"] - walk_ms) + 3000, abs=2))
 
 
