@@ -11,7 +11,7 @@ from tests.unit.vision.scenes import Scene, first_moving, look_at_empty, times_m
 @pytest.mark.parametrize("noise", [0.0, 1.0, 4.0, 9.0])
 def test_sensor_noise_alone_moves_nothing(noise: float) -> None:
     scene, detector = Scene(noise=noise), MotionDetector(MotionSettings())
-    assert not any(detector.look(scene.shoot(), t_ms).moving for t_ms in times_ms(12, 10))
+    assert not any(detector.look(scene.shoot(), t_ms).moving for t_ms in times_ms(9, 10))
 
 
 @pytest.mark.parametrize("gain", [0.4, 0.7, 1.3, 1.8])
@@ -48,14 +48,14 @@ def test_a_slow_cloud_moves_nothing() -> None:
 
 def test_flicker_of_lamps_moves_nothing() -> None:
     scene, detector = Scene(), MotionDetector(MotionSettings())
-    for t_ms in times_ms(12, 10):
+    for t_ms in times_ms(9, 10):
         gain = 1.0 + 0.15 * np.sin(2 * np.pi * 2.3 * t_ms / 1000)
         assert not detector.look(scene.shoot(gain=gain), t_ms).moving
 
 
 def test_a_swaying_patch_moves_nothing() -> None:
     scene, detector = Scene(), MotionDetector(MotionSettings())
-    for t_ms in times_ms(25, 10):
+    for t_ms in times_ms(16, 10):
         picture = scene.empty()
         scene.paint(picture, 200 + 3 * np.sin(2 * np.pi * 0.7 * t_ms / 1000), 20, 50, 60, 60.0)
         assert not detector.look(scene.shoot(picture), t_ms).moving, t_ms
@@ -64,7 +64,7 @@ def test_a_swaying_patch_moves_nothing() -> None:
 def test_a_burnt_in_clock_moves_nothing() -> None:
     scene, detector = Scene(), MotionDetector(MotionSettings())
     digits = np.random.default_rng(5).choice([20.0, 235.0], (10, 12, 8))
-    for t_ms in times_ms(25, 10):
+    for t_ms in times_ms(16, 10):
         picture = scene.empty()
         for place, unit_s in enumerate((60, 10, 1)):
             digit = digits[int(t_ms / 1000 / unit_s) % 10]
@@ -75,7 +75,7 @@ def test_a_burnt_in_clock_moves_nothing() -> None:
 def test_rain_moves_nothing() -> None:
     scene, detector = Scene(), MotionDetector(MotionSettings())
     random = np.random.default_rng(6)
-    for t_ms in times_ms(15, 15):
+    for t_ms in times_ms(10, 15):
         picture = scene.empty()
         for _ in range(80):
             x, y, length = random.integers(0, 319), random.integers(0, 160), random.integers(8, 20)
