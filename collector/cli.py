@@ -24,6 +24,7 @@ from collector.store.errors import StoreUnavailable, StoreUnusable
 from vonggac.daemon.clock import SystemClock
 from vonggac.daemon.config import ConfigInvalid
 from vonggac.daemon.files import write_durably
+from vonggac.daemon.logs import configure_logs
 from vonggac.daemon.program import EXIT_CONFIG
 from vonggac.daemon.quantities import parse_duration_s
 from vonggac.wire.ids import is_box_id
@@ -98,6 +99,7 @@ def _opened(config: CollectorConfig) -> Iterator[Database]:
 @click.version_option(version("vonggac"), prog_name="collector")
 def main() -> None:
     """The collector on the commune's server: takes what the boxes see, tells officers, keeps the clips."""
+    configure_logs("error")
 
 
 @main.command()
@@ -252,6 +254,44 @@ def user_disable(name: str, config_path: Path) -> None:
         if not users.disable_user(connection, name, SystemClock().wall_ms()):
             raise click.ClickException(f"user {name}: there is none of this name. See: collector user list")
     click.echo(f"{name} may no longer sign in")
+
+
+@main.group()
+def token() -> None:
+    """Keys by which programs use the API, each answered for by a user."""
+
+
+@token.command("add")
+@click.argument("name")
+@click.option("--user", "owner", required=True, help="Who answers for it; disabling them ends it.")
+@click.option("--role", type=click.Choice(ROLES), required=True)
+@click.option("--expires", help="For how long it holds: 90d. Without it, until it is removed.")
+@_config_option
+def token_add(name: str, owner: str, role: str, expires: str | None, config_path: Path) -> None:
+    """Make a token and print it, this once, for `Authorization: Bearer …`."""
+    try:
+        longest_ms = None if expires is None else round(parse_duration_s(expires) * 1000)
+    except ValueError as error:
+        raise click.UsageError(f"--expires: {error}") from None
+    secret, now_ms = secrets.token_urlsafe(32), SystemClock().wall_ms()
+    ends_ms = None if longest_ms is None else now_ms + longest_ms
+    with _opened(_load(config_path)) as database, database.write() as connection:
+        found = users.find_user(connection, owner)
+        if found is None or found.disabled_ms is not None:
+            raise click.ClickException(f"user {owner}: there is none who may sign in. See: collector user list")
+        users.add_token(connection, secret, name, found.name, role, now_ms, ends_ms)
+    click.echo(secret)
+
+
+@token.command("remove")
+@click.argument("name")
+@_config_option
+def token_remove(name: str, config_path: Path) -> None:
+    """End every token of this name at once."""
+    with _opened(_load(config_path)) as database, database.write() as connection:
+        if not users.remove_token(connection, name):
+            raise click.ClickException(f"token {name}: there is none of this name")
+    click.echo(f"{name} is no longer taken")
 
 
 # --- what is here ------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from collector.cli import main
+from collector.store import users
 from collector.store.database import open_database, sqlite_url
 from collector.web.passwords import Passwords
 
@@ -96,3 +97,26 @@ def test_a_wrong_configuration_exits_78(shell: Shell) -> None:
 
 def test_an_unknown_part_is_refused(shell: Shell) -> None:
     assert "there is no part 'kitchen'" in shell.run("serve", "--only", "ingest,kitchen").output
+
+
+def test_a_token_is_printed_once_and_is_known_until_it_is_removed(shell: Shell) -> None:
+    shell.run("user", "add", "lan", "--role", "administrator")
+    secret = shell.run("token", "add", "prometheus", "--user", "lan", "--role", "technician").stdout.strip()
+    assert _role_of(shell, secret) == "technician"
+    assert shell.run("token", "remove", "prometheus").exit_code == 0
+    assert _role_of(shell, secret) is None
+    assert shell.run("token", "remove", "prometheus").exit_code == 1
+
+
+def _role_of(shell: Shell, secret: str) -> str | None:
+    database = open_database(sqlite_url(shell.folder / "data/collector.sqlite"))
+    with database.read() as connection:
+        found = users.find_token(connection, secret, 0)
+    database.close()
+    return None if found is None else found.role
+
+
+def test_a_token_needs_somebody_who_answers_for_it(shell: Shell) -> None:
+    result = shell.run("token", "add", "x", "--user", "nobody", "--role", "auditor")
+    assert result.exit_code == 1
+    assert "user nobody: there is none who may sign in" in result.output
