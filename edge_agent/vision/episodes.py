@@ -17,6 +17,8 @@ UPDATE_EVERY_MS = 5_000.0
 PATH_POINTS = 32
 BRIDGE_MS = 500.0
 """Motion not yet confirmed may pause so long without starting over."""
+LEAVING_MS = 700.0
+"""What leaves is soon too small to count: an episode ends so long after its last motion."""
 
 BACKWARDS_MS = 2_000.0
 """Times that step back by less are disorder of the stream; by more, another recording."""
@@ -188,7 +190,7 @@ class EpisodeTracker:
                 t_ms = stretch.last_ms
             if not 0 <= t_ms - stretch.last_ms < patience_ms:
                 if stretch.confirmed:
-                    events.append(self._ended(stretch, stretch.last_ms, "quiet"))
+                    events.append(self._ended(stretch, min(t_ms, stretch.last_ms + LEAVING_MS), "quiet"))
                 stretch = None
         if observation.moving:
             if stretch is None:

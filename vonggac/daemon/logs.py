@@ -20,7 +20,10 @@ class _Stderr:
 
 
 def configure_logs(level: str = "info", *, as_json: bool | None = None) -> None:
-    """Set up at start; a daemon does so again with its own level. Lines are JSON unless stderr is a terminal (`as_json` overrides)."""
+    """Set up at start, and again by a daemon with its own level.
+
+    Lines are JSON unless stderr is a terminal (`as_json` overrides).
+    """
     machine = not sys.stderr.isatty() if as_json is None else as_json
     renderer: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)

@@ -2,10 +2,10 @@
 
 import http.server
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,12 +13,7 @@ from edge_agent.recording.clip import ClipWriter
 from edge_agent.recording.finished import ClipMeta
 from tests.support import video
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
-_CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.chromium,
-    pytest.mark.skipif(_CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
-]
+pytestmark = pytest.mark.chromium
 
 _PLAY = """async (name) => {
     const video = document.querySelector('video');
@@ -80,7 +75,7 @@ def site(tmp_path: Path) -> Iterator[str]:
     server.server_close()
 
 
-def test_a_clip_and_one_that_was_cut_off_play_and_seek_in_chromium(tmp_path: Path, site: str) -> None:
+def test_a_clip_and_one_that_was_cut_off_play_and_seek_in_chromium(tmp_path: Path, site: str, chromium: Any) -> None:
     info, packets = video.read(
         video.encode(tmp_path / "s.mp4", stamps_ms=range(0, 16_000, 50), gop=100, b_frames=2, size=(320, 240))
     )
@@ -89,15 +84,10 @@ def test_a_clip_and_one_that_was_cut_off_play_and_seek_in_chromium(tmp_path: Pat
         writer.write(packet)
     (tmp_path / "cut.mp4").write_bytes((tmp_path / "clip.mp4.part").read_bytes())
     writer.finish()
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=_CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"],
-        )
-        page = browser.new_page()
-        page.goto(site)
-        whole, cut = (page.evaluate(_PLAY, name) for name in ("clip.mp4", "cut.mp4"))
-        browser.close()
+    page = chromium.new_page()
+    page.goto(site)
+    whole, cut = (page.evaluate(_PLAY, name) for name in ("clip.mp4", "cut.mp4"))
+    page.close()
     assert whole["duration"] == pytest.approx(16.0, abs=0.1)
     assert cut["duration"] > 14.0
     assert whole["reached"][:3] == pytest.approx([0.8, 0.3, 0.95], abs=0.01)
