@@ -7,30 +7,32 @@ import getpass
 import json
 import secrets
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from collector.config import CollectorConfig, load_collector_config
-from collector.store import boxes, users
+from collector.store import boxes, commands, users
 from collector.store.database import Database, open_database
 from collector.store.errors import StoreUnavailable, StoreUnusable
-from vonggac.daemon.clock import SystemClock
+from vonggac.daemon.clock import SystemClock, new_id
 from vonggac.daemon.config import ConfigInvalid
 from vonggac.daemon.files import write_durably
 from vonggac.daemon.logs import configure_logs
-from vonggac.daemon.program import EXIT_CONFIG
+from vonggac.daemon.program import refuse_config
 from vonggac.daemon.quantities import parse_duration_s
 from vonggac.wire.ids import is_box_id
 
 DEFAULT_CONFIG = Path("/etc/vonggac/collector.yaml")
 ROLES = ("administrator", "officer", "technician", "auditor")
+_COMMAND_MS = 20_000
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -71,13 +73,7 @@ def _load(path: Path) -> CollectorConfig:
     try:
         return load_collector_config(path)
     except ConfigInvalid as error:
-        _refuse_config(error)
-
-
-def _refuse_config(error: ConfigInvalid) -> NoReturn:
-    for line in error.lines:
-        click.echo(line, err=True)
-    raise SystemExit(EXIT_CONFIG)
+        refuse_config(error)
 
 
 @contextmanager
@@ -186,6 +182,37 @@ def box_list(as_json: bool, config_path: Path) -> None:
 
 
 # --- people ------------------------------------------------------------------------------------------------------
+
+
+@box.command("tell")
+@click.argument("box_id", metavar="ID")
+@click.argument("command")
+@click.option("--camera", help="For `snapshot`: the camera's name on its box.")
+@_config_option
+def box_tell(box_id: str, command: str, camera: str | None, config_path: Path) -> None:
+    """Have a box do something: ping, snapshot, retry or restart; waits for its answer."""
+    clock = SystemClock()
+    command_id, now_ms = new_id(clock), clock.wall_ms()
+    with _opened(_load(config_path)) as database:
+        with database.write() as connection:
+            if not boxes.is_registered(connection, box_id):
+                raise click.ClickException(f"box {box_id}: not registered. See: collector box list")
+            commands.add_command(
+                connection, command_id, box_id, command, now_ms=now_ms, expires_ms=now_ms + _COMMAND_MS, camera=camera
+            )
+        while clock.wall_ms() < now_ms + _COMMAND_MS:
+            with database.read() as connection:
+                answer = commands.answer_of(connection, command_id)
+            if answer is not None:
+                break
+            time.sleep(0.1)
+        else:
+            raise click.ClickException(
+                f"box {box_id} did not answer within {_COMMAND_MS // 1000} s: is it up, and `collector serve` running?"
+            )
+    if not answer.ok:
+        raise click.ClickException(f"box {box_id} refused: {answer.error}")
+    click.echo(" ".join(["done", *(f"{name}={value}" for name, value in answer.detail.items())]))
 
 
 @main.group()

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import click
 from rich.console import Console
@@ -18,7 +18,7 @@ from edge_agent.config import EdgeConfig, load_edge_config
 from edge_agent.vision.settings import MotionSettings
 from vonggac.daemon.config import ConfigInvalid
 from vonggac.daemon.logs import configure_logs
-from vonggac.daemon.program import EXIT_CONFIG
+from vonggac.daemon.program import refuse_config
 
 DEFAULT_CONFIG = Path("/etc/vonggac/edge.yaml")
 
@@ -41,13 +41,7 @@ def _load(path: Path) -> EdgeConfig:
     try:
         return load_edge_config(path)
     except ConfigInvalid as error:
-        _refuse_config(error)
-
-
-def _refuse_config(error: ConfigInvalid) -> NoReturn:
-    for line in error.lines:
-        click.echo(line, err=True)
-    raise SystemExit(EXIT_CONFIG)
+        refuse_config(error)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -67,7 +61,7 @@ def run(config_path: Path) -> None:
     try:
         code = run_agent(config)
     except ConfigInvalid as error:
-        _refuse_config(error)
+        refuse_config(error)
     raise SystemExit(code)
 
 

@@ -68,3 +68,22 @@ def record_reply(connection: Connection, envelope: Envelope, body: Reply, receiv
         .values(replied_ms=received_ms, ok=body.ok, error=body.error, detail=body.detail)
     )
     return done.rowcount == 1
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a box said to a command."""
+
+    ok: bool
+    error: str | None
+    detail: dict[str, str]
+
+
+def answer_of(connection: Connection, command_id: str) -> Answer | None:
+    """The box's answer; None until there is one."""
+    row = connection.execute(
+        select(commands.c.ok, commands.c.error, commands.c.detail).where(
+            commands.c.id == command_id, commands.c.replied_ms.is_not(None)
+        )
+    ).one_or_none()
+    return None if row is None else Answer(row.ok, row.error, row.detail or {})

@@ -121,6 +121,31 @@ def test_nothing_is_lost_when_the_collector_is_killed_in_between(folder):
         system.kill()
 
 
+def test_a_box_does_what_it_is_told_and_answers(folder):
+    system = System(folder)
+    try:
+        system.add_box("box-1")
+        system.serve()
+        agent = system.start_box("box-1", CAMERAS)
+        wait_for(lambda: "connected" in agent.log.read_text(), "the box's connection")
+        assert system.run("box", "tell", "box-1", "ping") == "done\n"
+        wait_for(lambda: "camera streams" in agent.log.read_text(), "the camera's first packets")
+        request = (
+            system.run("box", "tell", "box-1", "snapshot", "--camera", "gate").strip().removeprefix("done request=")
+        )
+        taken = wait_for(lambda: [event for event in _events(system) if event["type"] == "snapshot_taken"], "a picture")
+        assert taken[0]["body"]["request"] == request
+        assert wait_for(lambda: list((folder / "server" / "snapshots").rglob("*.jpg")), "the picture's file")
+        with pytest.raises(AssertionError, match="unknown command 'dance'"):
+            system.run("box", "tell", "box-1", "dance")
+        with pytest.raises(AssertionError, match="camera dead gives no picture"):
+            system.run("box", "tell", "box-1", "snapshot", "--camera", "dead")
+        assert system.run("box", "tell", "box-1", "restart") == "done\n"
+        assert agent.process.wait(30) == 0
+    finally:
+        system.kill()
+
+
 @pytest.mark.mosquitto
 @pytest.mark.skipif(mosquitto_path() is None, reason="needs Mosquitto: apt-get install mosquitto")
 @pytest.mark.parametrize("protocol", Mosquitto.protocols)

@@ -1,8 +1,11 @@
 """The life of a program: signals set a flag, the main thread feeds the watchdog, the exit code tells systemd."""
 
 import signal
+import sys
 import types
+from typing import NoReturn
 
+from vonggac.daemon.config import ConfigInvalid
 from vonggac.daemon.logs import get_logger
 from vonggac.daemon.systemd import Notifier
 from vonggac.daemon.threads import Crew, Stop
@@ -11,6 +14,13 @@ log = get_logger(__name__)
 
 EXIT_CONFIG = 78
 """sysexits.h EX_CONFIG: the configuration is wrong; systemd does not start the program again."""
+
+
+def refuse_config(error: ConfigInvalid) -> NoReturn:
+    """Print every mistake to stderr, a line each, and exit 78."""
+    for line in error.lines:
+        sys.stderr.write(f"{line}\n")
+    raise SystemExit(EXIT_CONFIG)
 
 
 def stop_on_signals(stop: Stop) -> None:
