@@ -1,10 +1,12 @@
 """What the command line shows of the database: tables for people, one JSON object a line for scripts."""
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -13,6 +15,7 @@ from collector.store.database import Connection
 from collector.store.desk import Wanted, list_episodes, list_incidents
 from collector.store.overview import list_boxes
 
+_PIPED_WIDTH = 240
 Row = dict[str, Any]
 
 
@@ -137,7 +140,7 @@ def print_registered(connection: Connection, zone: tzinfo, as_json: bool) -> Non
 
 
 def _print(rows: Sequence[Row], as_json: bool, zone: tzinfo) -> None:
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=_PIPED_WIDTH)
     if as_json:
         for row in rows:
             console.file.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -145,7 +148,9 @@ def _print(rows: Sequence[Row], as_json: bool, zone: tzinfo) -> None:
     if not rows:
         console.print("nothing")
         return
-    table = Table(*(name.removesuffix("_ms") if _is_time(name) else name for name in rows[0]))
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1))
+    for name in rows[0]:  # folded where the screen is narrow: an id that is cut off is of no use
+        table.add_column(name.removesuffix("_ms") if _is_time(name) else name, overflow="fold")
     for row in rows:
         table.add_row(*_cells(row, zone))
     console.print(table)
