@@ -155,6 +155,7 @@ def empty(folder: Path, names: tuple[str, ...], only: str, which: str, seconds: 
 def main(folder: Path, part: str, names: tuple[str, ...], only: str, which: str, seconds: float) -> None:
     """Compare detectors on labelled recordings, as they are and under weather, lamps and poor cameras."""
     names = names or DETECTORS
+    cv2.setNumThreads(1)  # as the agent does; also what makes CPU times comparable
     if part in ("all", "originals"):
         originals(folder, names, only)
     if part in ("all", "transformed"):

@@ -1,6 +1,7 @@
 """Finds what moves in a camera's pictures: the scene is learned, what differs is followed, what moves is reported.
 
-Pure: frames and their times come in as arguments. Works at a small size of its own, whatever size comes in.
+Pure: frames and their times come in as arguments. Works at a small size of its own, whatever size comes in, and stops
+early at a frame in which nothing differs: that is what most frames of a watch are.
 """
 
 from typing import Any
@@ -9,11 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.vision import patches
 from edge_agent.vision.background import Background
 from edge_agent.vision.observation import Box, Observation, Region
+from edge_agent.vision.patches import Patches
 from edge_agent.vision.places import Places
 from edge_agent.vision.settings import MotionSettings
-from edge_agent.vision.things import Blob, Things, Track
+from edge_agent.vision.things import Things, Track
 
 __all__ = ["Box", "MotionDetector", "Observation", "Region"]
 
@@ -26,9 +29,8 @@ STATIC_S = 12.0
 GHOST_S = 0.7
 WARY_S = 10.0
 """So long after the start it was not seen yet how far leaves sway."""
-MAX_BLOBS = 48
-JOIN = np.ones((5, 3), np.uint8)
-RIM = np.ones((3, 3), np.uint8)
+LONGEST_STEP_S = 5.0
+"""Frames further apart are taken for this: what went on between them is not known."""
 
 
 def _shrunk(luma: Image, width: int, height: int) -> Image:
@@ -40,9 +42,9 @@ def _shrunk(luma: Image, width: int, height: int) -> Image:
     return luma
 
 
-def _doubled(half: Image, shape: tuple[int, int]) -> Image:
-    """Each pixel twice in both directions, cut off at `shape`."""
-    return half.repeat(2, axis=0).repeat(2, axis=1)[: shape[0], : shape[1]]
+def _even(length: float) -> int:
+    """The nearest even number of pixels, so that half the size is exact."""
+    return max(8, 2 * round(length / 2))
 
 
 class _View:
@@ -50,12 +52,13 @@ class _View:
 
     def __init__(self, settings: MotionSettings, width: int, height: int) -> None:
         scale = min(1.0, WORKING_WIDTH / width, (WORKING_AREA / (width * height)) ** 0.5)
-        self.width, self.height = max(8, round(width * scale)), max(8, round(height * scale))
+        self.width, self.height = _even(width * scale), _even(height * scale)
         self.places = Places(settings, self.width, self.height)
-        self.background = Background((self.height, self.width), self.places.ignored, self.places.threshold_factor)
+        self.scene = Background((self.height, self.width), self.places.ignored, self.places.threshold_factor)
         self.things = Things(self.width, self.height)
-        self.now_s = 0.0
-        self.foreground: Image = np.zeros((self.height, self.width), np.uint8)
+        self.smooth: Image = np.zeros((self.height, self.width), np.uint8)
+        self.nothing: Image = np.zeros((self.height, self.width), np.uint8)
+        self.foreground: Image = self.nothing
 
 
 class MotionDetector:
@@ -69,7 +72,7 @@ class MotionDetector:
         self._usual_change = 0.0
 
     def look(self, luma: Image, t_ms: float) -> Observation:
-        """`luma` is (H, W) uint8; `t_ms` any monotonic milliseconds. Returns what moves in this frame."""
+        """`luma` is (H, W) uint8; `t_ms` any monotonic milliseconds, however uneven. Returns what moves now."""
         if luma.ndim != 2 or luma.dtype != np.uint8 or min(luma.shape) < 8:
             raise ValueError(f"luma must be a 2-D uint8 picture of at least 8x8, not {luma.dtype} {luma.shape}")
         height, width = luma.shape
@@ -78,30 +81,35 @@ class MotionDetector:
             view = self._view = _View(self._settings, width, height)
             self._size = (width, height)
             self._last_ms = None
-        dt_s = 0.1 if self._last_ms is None else min(1.0, max(0.001, (t_ms - self._last_ms) / 1000))
+        step_ms = 100.0 if self._last_ms is None else t_ms - self._last_ms
+        dt_s = min(LONGEST_STEP_S, max(0.001, step_ms / 1000))
         self._last_ms = t_ms
-        small = cv2.blur(_shrunk(luma, view.width, view.height), (3, 3))
-        scene = view.background
+        scene = view.scene
         first = scene.learned_s < 0
-        scene.take(small, dt_s)
-        clearly, perhaps = scene.differing()
-        active = cv2.medianBlur(scene.active(), 3)
-        global_change = not first and self._is_global(scene, dt_s)
-        if global_change:
+        cv2.blur(_shrunk(luma, view.width, view.height), (3, 3), dst=view.smooth)
+        scene.take(view.smooth)
+        if not first and self._is_global(scene, dt_s):
             scene.restart()
-            scene.take(small, dt_s)
-            view.foreground.fill(0)
+            scene.take(view.smooth)
+            view.foreground = view.nothing
             self._usual_change = 0.0
             return Observation(t_ms, global_change=True, ready=False)
-        now_s = view.now_s = t_ms / 1000
+        differs = scene.differing()
         if not scene.ready:
-            view.foreground.fill(0)
-            nothing = np.zeros_like(perhaps)
-            scene.learn(nothing, nothing, active, dt_s)
+            view.foreground = view.nothing
+            scene.rest(dt_s)
             return Observation(t_ms, ready=False)
-        labels, blobs = self._blobs(view, clearly, perhaps, active)
-        view.things.follow(blobs, now_s, dt_s, wary=scene.learned_s < WARY_S)
-        self._learn(view, labels, perhaps, active, dt_s)
+        if cv2.countNonZero(differs) < view.places.least_area and not view.things.tracks:
+            view.foreground = view.nothing
+            view.things.rest(dt_s)
+            scene.rest(dt_s)
+            return Observation(t_ms)
+        now_s = t_ms / 1000
+        active = scene.active()
+        found = patches.cut(scene, differs, active, view.foreground, view.places.least_area)
+        view.foreground = found.mask
+        view.things.follow(found.blobs, now_s, dt_s, wary=scene.learned_s < WARY_S)
+        self._learn(view, found, differs, active, now_s, dt_s)
         return self._observation(view, t_ms, now_s)
 
     def mask(self) -> Image:
@@ -118,83 +126,22 @@ class MotionDetector:
         self._usual_change += (share - self._usual_change) * min(1.0, dt_s / 1.0)
         return share > 0.85 or (share > 0.5 and sudden > 0.35)
 
-    def _blobs(self, view: _View, clearly: Image, perhaps: Image, active: Image) -> tuple[Image, list[Blob]]:
-        """Cleans what differs and cuts it into patches; leaves the cleaned mask in `view.foreground`."""
-        mask = cv2.medianBlur(perhaps, 5)
-        before, view.foreground = view.foreground, mask
-        lasting_share = min(0.7, 0.2 + 2.0 * cv2.countNonZero(mask) / mask.size)
-        outside = cv2.countNonZero(cv2.subtract(active, cv2.dilate(mask, JOIN)))
-        stirring_share = 0.01 + 2.5 * outside / mask.size
-        if not cv2.countNonZero(mask):
-            return np.zeros((0, 0), np.int32), []
-        # Patches are joined and labelled at half size: a quarter of the cost, and parts of one body come together.
-        joined = np.ascontiguousarray(cv2.dilate(mask, JOIN)[::2, ::2])
-        _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8, ltype=cv2.CV_32S)
-        blobs: list[Blob] = []
-        order = np.argsort(-stats[1:, cv2.CC_STAT_AREA]) + 1
-        if len(order) > MAX_BLOBS:
-            kept = np.isin(labels, order[:MAX_BLOBS]).astype(np.uint8)
-            cv2.bitwise_and(mask, _doubled(kept, mask.shape) * np.uint8(255), dst=mask)
-        for label in order[:MAX_BLOBS].tolist():
-            x, y, w, h, _ = stats[label].tolist()
-            here = _doubled(labels[y : y + h, x : x + w] == label, (view.height - 2 * y, view.width - 2 * x))
-            x, y, (h, w) = 2 * x, 2 * y, here.shape
-            part = np.where(here, mask[y : y + h, x : x + w], 0).astype(np.uint8)
-            area = cv2.countNonZero(part)
-            if area < view.places.least_area or not cv2.countNonZero(
-                cv2.bitwise_and(part, clearly[y : y + h, x : x + w])
-            ):
-                mask[y : y + h, x : x + w][here] = 0
-                continue
-            changed, lit, edge = view.background.structure(x, y, x + w, y + h)
-            n_changed = cv2.countNonZero(cv2.bitwise_and(changed, part))
-            n_lit = cv2.countNonZero(cv2.bitwise_and(lit, part))
-            if n_changed < 0.1 * area or n_changed < 0.5 * n_lit:
-                mask[y : y + h, x : x + w][here] = 0
-                continue
-            ring = cv2.subtract(part, cv2.erode(part, RIM))
-            on_ring = edge[ring > 0]
-            contour = float(on_ring.sum() / (np.abs(on_ring).sum() + 1.0)) if len(on_ring) else 0.0
-            moments = cv2.moments(part, binaryImage=True)
-            blobs.append(
-                Blob(
-                    label,
-                    x,
-                    y,
-                    x + w,
-                    y + h,
-                    area,
-                    x + moments["m10"] / area,
-                    y + moments["m01"] / area,
-                    cv2.countNonZero(cv2.bitwise_and(part, active[y : y + h, x : x + w]))
-                    >= max(3.0, stirring_share * area),
-                    contour,
-                    cv2.countNonZero(cv2.bitwise_and(part, before[y : y + h, x : x + w])) >= lasting_share * area,
-                    n_changed / area,
-                )
-            )
-        return labels, blobs
-
-    def _learn(self, view: _View, labels: Image, perhaps: Image, active: Image, dt_s: float) -> None:
-        now_s = view.now_s
-        scene = view.background
-        covered = np.zeros_like(perhaps)
+    def _learn(self, view: _View, found: Patches, differs: Image, active: Image, now_s: float, dt_s: float) -> None:
+        scene = view.scene
+        covering: list[int] = []
+        settled: list[int] = []
         for track in view.things.tracks:
             if track.seen_s != now_s:
                 continue
-            blob = track.blob
-            corner = labels[blob.y0 // 2 : (blob.y1 + 1) // 2, blob.x0 // 2 : (blob.x1 + 1) // 2]
-            here = _doubled(corner == blob.label, (blob.y1 - blob.y0, blob.x1 - blob.x0))
-            gone = blob.contour < -0.3 and now_s - track.stirred_s > GHOST_S
-            still = now_s - track.stirred_s > STATIC_S
-            if gone or still:
-                whole = np.zeros(perhaps.shape, bool)
-                whole[blob.y0 : blob.y1, blob.x0 : blob.x1] = here
-                scene.absorb(whole)
+            still_s = now_s - track.stirred_s
+            if still_s > STATIC_S or (track.blob.contour < -0.3 and still_s > GHOST_S):
+                settled.append(track.blob.label)
             elif track.confirmed or now_s - track.birth_s < 1.0:
-                covered[blob.y0 : blob.y1, blob.x0 : blob.x1][here] = 255
-        doubted = cv2.subtract(perhaps, covered)
-        scene.learn(covered, doubted, active, dt_s)
+                covering.append(track.blob.label)
+        if settled:
+            scene.absorb(found.drawn(settled))
+        covered = found.drawn(covering)
+        scene.learn(covered, cv2.subtract(differs, covered), active, dt_s)
         scene.uncover()
 
     def _observation(self, view: _View, t_ms: float, now_s: float) -> Observation:

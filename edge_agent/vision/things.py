@@ -5,7 +5,7 @@ rain) never has. A thing that stopped stays one while something of it still stir
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 MAX_TRACKS = 48
@@ -32,7 +32,7 @@ class Blob:
     y0: int
     x1: int
     y1: int
-    area: int
+    area: float
     cx: float
     cy: float
     stirs: bool
@@ -92,25 +92,29 @@ def _same_place(last: Blob, blob: Blob) -> bool:
     return width > 0 and height > 0 and width * height >= 0.6 * smaller and 0.1 < blob.area / max(1, last.area) < 3.0
 
 
-def _overlap(track: Track, blob: Blob, dt_s: float) -> float:
-    """How well a blob continues a track: 0 not at all; above 1 where the boxes overlap."""
+def _continuations(track: Track, blobs: Sequence[Blob], dt_s: float) -> Iterator[tuple[float, int]]:
+    """(score, index) of the blobs that may continue a track: above 1 where the boxes overlap, below by nearness."""
     last = track.blob
     if dt_s > FORGET_S:
-        return 1.0 if _same_place(last, blob) else 0.0
+        yield from ((1.0, number) for number, blob in enumerate(blobs) if _same_place(last, blob))
+        return
     dx, dy = track.velocity[0] * dt_s, track.velocity[1] * dt_s
     x0, y0, x1, y1 = last.x0 + dx, last.y0 + dy, last.x1 + dx, last.y1 + dy
-    width = min(x1, blob.x1) - max(x0, blob.x0)
-    height = min(y1, blob.y1) - max(y0, blob.y0)
-    if width > 0 and height > 0:
-        smaller = min((x1 - x0) * (y1 - y0), (blob.x1 - blob.x0) * (blob.y1 - blob.y0))
-        return 1.0 + width * height / max(1.0, smaller)
-    gap = math.hypot(max(0.0, -width), max(0.0, -height))
-    size = max(last.x1 - last.x0, last.y1 - last.y0, blob.x1 - blob.x0, blob.y1 - blob.y0)
-    allowed = 4.0 + 0.5 * size
-    ratio = blob.area / max(1, last.area)
-    if gap > allowed or not 0.25 < ratio < 4.0:
-        return 0.0
-    return 1.0 - gap / allowed
+    longest = max(last.x1 - last.x0, last.y1 - last.y0)
+    for number, blob in enumerate(blobs):
+        gap_x = blob.x0 - x1 if blob.x0 > x1 else x0 - blob.x1
+        gap_y = blob.y0 - y1 if blob.y0 > y1 else y0 - blob.y1
+        if gap_x < 0.0 and gap_y < 0.0:
+            shared = (min(x1, blob.x1) - max(x0, blob.x0)) * (min(y1, blob.y1) - max(y0, blob.y0))
+            smaller = min((x1 - x0) * (y1 - y0), (blob.x1 - blob.x0) * (blob.y1 - blob.y0))
+            yield 1.0 + shared / max(1.0, smaller), number
+            continue
+        allowed = 4.0 + 0.5 * max(longest, blob.x1 - blob.x0, blob.y1 - blob.y0)
+        if gap_x >= allowed or gap_y >= allowed or not 0.25 < blob.area / max(1.0, last.area) < 4.0:
+            continue
+        gap = math.hypot(max(0.0, gap_x), max(0.0, gap_y))
+        if gap < allowed:
+            yield 1.0 - gap / allowed, number
 
 
 class Things:
@@ -127,19 +131,21 @@ class Things:
         self._watched_s = 0.3
         self._born = 0
 
+    def rest(self, dt_s: float) -> None:
+        """A frame without any blob, while there are no tracks."""
+        self._watched_s += dt_s
+        self.litter -= self.litter * dt_s / max(dt_s, min(LITTER_S, self._watched_s))
+
     def follow(self, blobs: Sequence[Blob], now_s: float, dt_s: float, wary: bool = False) -> None:
         """Continues, begins and drops tracks with the blobs of one frame; `wary` while the scene is little known."""
         self._wary = 2.0 if wary else 1.0
-        pairs = sorted(
-            (
-                (score, t, b)
-                for t, track in enumerate(self.tracks)
-                for b, blob in enumerate(blobs)
-                if (score := _overlap(track, blob, now_s - track.seen_s)) > 0.0
-                and not (track.confirmed and not blob.lasting and self._may_be_litter(blob))
-            ),
-            reverse=True,
-        )
+        pairs = [
+            (score, t, b)
+            for t, track in enumerate(self.tracks)
+            for score, b in _continuations(track, blobs, now_s - track.seen_s)
+            if not (track.confirmed and not blobs[b].lasting and self._may_be_litter(blobs[b]))
+        ]
+        pairs.sort(reverse=True)
         used_tracks: set[int] = set()
         used_blobs: set[int] = set()
         crowd = sum(not track.confirmed and now_s - track.birth_s < 1.0 for track in self.tracks)

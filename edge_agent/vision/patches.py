@@ -1,0 +1,155 @@
+"""Cuts what differs from the scene into patches, with what tells a body from light, noise and weather. Pure.
+
+Rules: all figures are gathered at half the working size and for all patches at once, so that the cost hardly grows
+with their number. Cast light keeps the texture of what it falls on: normalised cross-correlation of the frame with the
+scene, Jacques et al. (SIBGRAPI 2005).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.vision.background import Background
+from edge_agent.vision.things import Blob
+
+Image = NDArray[Any]
+
+MAX_BLOBS = 48
+WINDOW = (3, 3)
+"""Pixels at half size over which textures are compared."""
+JOIN = np.ones((5, 3), np.uint8)
+RIM = np.ones((3, 3), np.uint8)
+CHANGED_BELOW = 0.5
+LIT_ABOVE = 0.85
+
+
+@dataclass(frozen=True, slots=True)
+class Patches:
+    """The patches of one frame: `mask` (uint8, working size) of their pixels, `labels` (half size), and each one."""
+
+    mask: Image
+    labels: Image
+    blobs: tuple[Blob, ...]
+
+    def drawn(self, chosen: list[int]) -> Image:
+        """uint8 mask at working size, 255 around the blobs whose labels are chosen."""
+        height, width = self.mask.shape
+        if not chosen:
+            return np.zeros((height, width), np.uint8)
+        table = np.zeros(int(self.labels.max()) + 1, np.uint8)
+        table[chosen] = 255
+        return cv2.resize(table[self.labels], (width, height), interpolation=cv2.INTER_NEAREST)
+
+
+def cleaned(differs: Image) -> Image:
+    """The majority of 5x5 pixels; for a mask the same as a median, at a quarter of its cost."""
+    return cv2.threshold(cv2.blur(differs, (5, 5)), 130, 255, cv2.THRESH_BINARY)[1]
+
+
+def _half(picture: Image) -> Image:
+    return cv2.resize(picture, (picture.shape[1] // 2, picture.shape[0] // 2), interpolation=cv2.INTER_AREA)
+
+
+def textures(now: Image, was: Image, noise: float) -> tuple[Image, Image, Image]:
+    """(changed, lit, edge) of two pictures: bool where the texture is another, or the same in another light.
+
+    `edge` is the texture now minus the texture of the scene (float32): above 0 where a contour stands now.
+    """
+    now, was = now.astype(np.float32), was.astype(np.float32)
+    mean_now, mean_was = cv2.blur(now, WINDOW), cv2.blur(was, WINDOW)
+    var_now = cv2.subtract(cv2.sqrBoxFilter(now, cv2.CV_32F, WINDOW), cv2.multiply(mean_now, mean_now))
+    var_was = cv2.subtract(cv2.sqrBoxFilter(was, cv2.CV_32F, WINDOW), cv2.multiply(mean_was, mean_was))
+    both = cv2.subtract(cv2.blur(cv2.multiply(now, was), WINDOW), cv2.multiply(mean_now, mean_was))
+    floor = 4.0 * noise * noise
+    var_now, var_was = np.maximum(var_now, 0.01), np.maximum(var_was, 0.01)
+    agreed = np.sqrt(var_now * var_was)
+    changed = (np.maximum(var_now, var_was) > floor) & (both < agreed * np.float32(CHANGED_BELOW))
+    lit = (np.minimum(var_now, var_was) > floor) & (both > agreed * np.float32(LIT_ABOVE))
+    return changed, lit, np.sqrt(var_now) - np.sqrt(var_was)
+
+
+def cut(scene: Background, differs: Image, active: Image, before: Image, least_area: int) -> Patches:
+    """Cuts `differs` (uint8 mask); `active` changes right now, `before` is the mask of the frame before."""
+    mask = cleaned(differs)
+    nothing = Patches(mask, np.zeros((0, 0), np.uint16), ())
+    total = cv2.countNonZero(mask)
+    if total == 0:
+        return nothing
+    # More must stir, and last, in a patch the more stirs and differs elsewhere: rain and noise are everywhere.
+    outside = cv2.countNonZero(cv2.subtract(active, cv2.dilate(mask, JOIN)))
+    lasting_share = min(0.7, 0.2 + 2.0 * total / mask.size)
+    stirring_share = 0.01 + 2.5 * outside / mask.size
+    joined = np.ascontiguousarray(cv2.dilate(mask, JOIN)[::2, ::2])
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8, ltype=cv2.CV_16U)
+    here = np.flatnonzero(labels)
+    label = labels.ravel()[here]
+
+    def sums(weights: Image) -> Image:
+        return np.bincount(label, weights=weights, minlength=count)
+
+    def shares(of: Image) -> Image:
+        """Pixels at working size of a uint8 mask, a label."""
+        return sums(_half(of).ravel()[here]) * (4.0 / 255.0)
+
+    weight = _half(mask).ravel()[here]
+    area = sums(weight) * (4.0 / 255.0)
+    likely = (area >= least_area) & (shares(cv2.bitwise_and(mask, scene.clearly())) >= 1.0)
+    likely[0] = False
+    if not likely.any():
+        mask.fill(0)
+        return nothing
+    chosen = np.flatnonzero(likely)
+    x0, y0 = int(stats[chosen, 0].min()), int(stats[chosen, 1].min())
+    x1 = int((stats[chosen, 0] + stats[chosen, 2]).max())
+    y1 = int((stats[chosen, 1] + stats[chosen, 3]).max())
+    kept = likely[label]
+    here, label, weight = here[kept], label[kept], weight[kept]
+    width = labels.shape[1]
+    columns, rows = here % width, here // width
+    window = slice(max(0, y0 - 2), y1 + 2), slice(max(0, x0 - 2), x1 + 2)
+    changed, lit, edge = textures(_half(scene.now)[window], _half(scene.expected)[window], scene.noise)
+    inside = (rows - window[0].start) * changed.shape[1] + (columns - window[1].start)
+    n_changed = sums(changed.ravel()[inside] * weight) * (4.0 / 255.0)
+    n_lit = sums(lit.ravel()[inside] * weight) * (4.0 / 255.0)
+    likely &= (n_changed >= 0.1 * area) & (n_changed >= 0.5 * n_lit)
+    body = (_half(mask) > 127).astype(np.uint8)
+    on_ring = cv2.subtract(body, cv2.erode(body, RIM)).ravel()[here]
+    edges = edge.ravel()[inside] * on_ring
+    contour = sums(edges) / (sums(np.abs(edges)) + 1.0)
+    stirring = shares(cv2.bitwise_and(mask, active))
+    lasting = shares(cv2.bitwise_and(mask, before))
+    centre_x, centre_y = sums(columns * weight), sums(rows * weight)
+    chosen = np.flatnonzero(likely)
+    if len(chosen) > MAX_BLOBS:
+        chosen = chosen[np.argsort(-area[chosen])[:MAX_BLOBS]]
+        likely[:] = False
+        likely[chosen] = True
+    if not likely[1:].all():
+        table = likely.astype(np.uint8) * np.uint8(255)
+        drawn = cv2.resize(table[labels], (mask.shape[1], mask.shape[0]), interpolation=cv2.INTER_NEAREST)
+        cv2.bitwise_and(mask, drawn, dst=mask)
+    blobs = []
+    for number in chosen.tolist():
+        x, y, w, h, _ = stats[number].tolist()
+        pixels = float(area[number])
+        mass = pixels * 255.0 / 4.0
+        blobs.append(
+            Blob(
+                number,
+                2 * x,
+                2 * y,
+                2 * (x + w),
+                2 * (y + h),
+                pixels,
+                2.0 * float(centre_x[number]) / mass + 0.5,
+                2.0 * float(centre_y[number]) / mass + 0.5,
+                float(stirring[number]) >= max(3.0, stirring_share * pixels),
+                float(contour[number]),
+                float(lasting[number]) >= lasting_share * pixels,
+                float(n_changed[number]) / pixels,
+            )
+        )
+    return Patches(mask, labels, tuple(blobs))
