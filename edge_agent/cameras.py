@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from edge_agent.camera.capture import Capture, CaptureStats, State
+from edge_agent.camera.capture import Capture
 from edge_agent.camera.reader import Deadlines
 from edge_agent.camera.ring import PacketRing
+from edge_agent.camera.stats import CaptureStats, State
 from edge_agent.config import CameraSection
 from edge_agent.lookout import Journal, Lookout, LookoutPlan
 from edge_agent.recording.clip_thread import ClipThread

@@ -5,10 +5,9 @@ decoded it; `on_frame=None` never decodes. Callbacks run in this thread and must
 """
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from dataclasses import replace
+from typing import Protocol
 
 import av
 from av.video.stream import VideoStream
@@ -17,44 +16,19 @@ from edge_agent.camera.frames import Frame
 from edge_agent.camera.packets import Packet, StreamInfo
 from edge_agent.camera.reader import Deadlines, Moments, Reader, StopWish, open_reader
 from edge_agent.camera.source import SourceAddress
-from edge_agent.camera.unavailable import CameraUnavailable, Reason
+from edge_agent.camera.stats import CaptureStats, Rate, State
+from edge_agent.camera.unavailable import CameraUnavailable
 from vonggac.daemon.backoff import Backoff
 from vonggac.daemon.logs import get_logger
 
 log = get_logger(__name__)
 
-State = Literal["connecting", "streaming", "unavailable"]
-_SLIDING_MS = 10_000.0
 _SETTLED_MS = 10_000.0  # a stream that lasted this long was a good one: the next failure waits the first step again
 _REST_S = 5.0
+_GATHER_S = 0.37  # whole frame intervals would always meet the stream at the same point
 _LONGEST_GOP_MS = 35_000.0
 _LOGGED_DECODE_ERRORS = 1
 _HOPELESS_DECODE_ERRORS = 50  # in a row: the decoder and the stream do not fit any more
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureStats:
-    """True figures for the heartbeat; None where unknown. Counters run since the program began."""
-
-    state: State = "connecting"
-    since_mono_ms: float | None = None
-    last_packet_mono_ms: float | None = None
-    last_frame_mono_ms: float | None = None
-    fps_in: float | None = None
-    bitrate_in_bps: float | None = None
-    packets: int = 0
-    frames_decoded: int = 0
-    decode_errors: int = 0
-    discontinuities: int = 0
-    reconnects: int = 0
-    last_error: Reason | None = None
-    last_error_text: str = ""
-    info: StreamInfo | None = None
-
-    @property
-    def drops(self) -> int:
-        """Packets that gave no picture, and jumps of the stream's clock."""
-        return self.decode_errors + self.discontinuities
 
 
 class PacketHandler(Protocol):
@@ -94,25 +68,30 @@ class Capture:
         self._on_frame = on_frame
         self._on_state = on_state
         self._deadlines = deadlines or Deadlines()
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards what changes seldom; counters have one writer and need none
         self._stats = CaptureStats()
-        self._window: deque[tuple[float, int]] = deque()
-        self._window_bytes = 0
+        self._rate = Rate()
+        self._packets = self._frames_decoded = self._decode_errors = self._discontinuities = 0
+        self._last_packet_mono_ms: float | None = None
+        self._last_frame_mono_ms: float | None = None
 
     def stats(self) -> CaptureStats:
         """A snapshot, from any thread."""
-        now_ms = self._clock.mono_ms()
         with self._lock:
-            self._forget_before(now_ms - _SLIDING_MS)
-            if self._stats.state != "streaming" or len(self._window) < 2:
-                return replace(self._stats, fps_in=None, bitrate_in_bps=None)
-            began_ms = max(self._window[0][0], now_ms - _SLIDING_MS)
-            span_s = max(now_ms - began_ms, self._window[-1][0] - began_ms, 1.0) / 1000.0
-            return replace(
-                self._stats,
-                fps_in=(len(self._window) - 1) / span_s,
-                bitrate_in_bps=(self._window_bytes - self._window[0][1]) * 8 / span_s,
-            )
+            stats, rate = self._stats, self._rate
+        streaming = stats.state == "streaming"
+        fps, bps = rate.figures(self._clock.mono_ms()) if streaming else (None, None)
+        return replace(
+            stats,
+            fps_in=fps,
+            bitrate_in_bps=bps,
+            packets=self._packets,
+            frames_decoded=self._frames_decoded,
+            decode_errors=self._decode_errors,
+            discontinuities=self._discontinuities,
+            last_packet_mono_ms=self._last_packet_mono_ms,
+            last_frame_mono_ms=self._last_frame_mono_ms,
+        )
 
     def run(self, pulse: Beat) -> None:
         """Stream until asked to end."""
@@ -150,6 +129,7 @@ class Capture:
 
     def _stream(self, pulse: Beat) -> None:
         reader = open_reader(self._address, self._deadlines, self._clock, self._stop)
+        reader.gather_s = _GATHER_S if self._on_frame is None else 0.0
         try:
             log.info(
                 "camera streams",
@@ -173,7 +153,10 @@ class Capture:
         jumps = 0
         for packet, raw in self._until_end(reader):
             pulse.beat()
-            self._count(packet, reader.jumps - jumps)
+            self._packets += 1
+            self._last_packet_mono_ms = packet.mono_ms
+            self._rate.add(packet.mono_ms, len(packet.data))
+            self._discontinuities += reader.jumps - jumps
             jumps = reader.jumps
             if waits_for_key and not packet.is_key and packet.mono_ms < gives_up_ms:
                 continue
@@ -199,7 +182,7 @@ class Capture:
         try:
             yield from reader.packets()
         except CameraUnavailable:
-            if self._on_frame is not None and self._stats.frames_decoded:
+            if self._on_frame is not None and self._frames_decoded:
                 for frame in reader.flush():
                     self._look(frame)
             raise
@@ -207,39 +190,18 @@ class Capture:
     def _look(self, frame: Frame) -> None:
         if self._on_frame is None:
             return
-        with self._lock:
-            self._stats = replace(
-                self._stats, frames_decoded=self._stats.frames_decoded + 1, last_frame_mono_ms=frame.mono_ms
-            )
+        self._frames_decoded += 1
+        self._last_frame_mono_ms = frame.mono_ms
         self._on_frame(frame)
-
-    def _count(self, packet: Packet, jumps: int) -> None:
-        arrival_ms = self._clock.mono_ms()
-        with self._lock:
-            self._window.append((arrival_ms, len(packet.data)))
-            self._window_bytes += len(packet.data)
-            self._forget_before(arrival_ms - _SLIDING_MS)
-            self._stats = replace(
-                self._stats,
-                packets=self._stats.packets + 1,
-                last_packet_mono_ms=packet.mono_ms,
-                discontinuities=self._stats.discontinuities + jumps,
-            )
 
     def _count_decode_error(self, error: CameraUnavailable, in_a_row: int) -> None:
         if in_a_row == _LOGGED_DECODE_ERRORS:
             log.warning("packet cannot be decoded", camera=self.name, what=str(error))
-        with self._lock:
-            self._stats = replace(self._stats, decode_errors=self._stats.decode_errors + 1)
-
-    def _forget_before(self, mono_ms: float) -> None:
-        while self._window and self._window[0][0] < mono_ms:
-            self._window_bytes -= self._window.popleft()[1]
+        self._decode_errors += 1
 
     def _opened(self, info: StreamInfo) -> None:
         with self._lock:
-            self._window.clear()
-            self._window_bytes = 0
+            self._rate = Rate()
             self._stats = replace(self._stats, info=info)
         self._enter("streaming", "")
 

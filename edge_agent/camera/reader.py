@@ -27,6 +27,8 @@ from edge_agent.camera.unavailable import CameraUnavailable
 
 _REMEMBERED_PACKETS = 64  # longer than any reorder depth (16) with room for repeated stamps
 _OWN_CLOCK = Fraction(1, 90_000)
+_WAITED_MS = 1.0
+_CAUGHT_UP_MS = 20.0
 _CLOCKLESS = ("mpjpeg",)  # the demuxer counts frames as if they came at 25 a second
 
 
@@ -53,7 +55,11 @@ class Deadlines:
 
 
 class Reader:
-    """One opened source. Use it in one thread; `close()` it there."""
+    """One opened source. Use it in one thread; `close()` it there.
+
+    `gather_s`: let packets of a network stream gather in the socket for so long once all that came is read. One waking
+    then serves many packets, at the price of so much delay. A reader that lags behind never does.
+    """
 
     def __init__(
         self, address: SourceAddress, container: InputContainer, deadlines: Deadlines, clock: Moments, stop: StopWish
@@ -68,9 +74,11 @@ class Reader:
         self._clockless = container.format.name in _CLOCKLESS or self._stream.time_base is None
         time_base = _OWN_CLOCK if self._clockless else (self._stream.time_base or _OWN_CLOCK)
         self._timeline = Timeline(time_base, jump_ms=max(deadlines.read_s, 1.0) * 1000.0)
+        self.gather_s = 0.0
         self._held: list[Frame] = []
         self._moments: dict[int, float] = {}
-        self._last_mono_ms = self._shown_ms = clock.mono_ms()
+        self._last_mono_ms = self._shown_ms = self._arrival_ms = clock.mono_ms()
+        self._waited = False
         self._parameter_sets: frozenset[bytes] = frozenset()
         rate = self._stream.average_rate or self._stream.guessed_rate
         context = self._stream.codec_context
@@ -108,7 +116,10 @@ class Reader:
                     due_ms = started_ms + float((stamp - begin + offset) * self.info.time_base) * 1000.0
                     if self._stop.wait(max(0.0, due_ms - self._clock.mono_ms()) / 1000.0):
                         return
+                    self._arrival_ms = self._clock.mono_ms()
                 yield self._place(raw, offset), raw
+                if self._has_caught_up() and self._stop.wait(self.gather_s):
+                    return
             if self._stop.is_set():
                 return
             if not self._address.loop or begin is None:
@@ -116,13 +127,26 @@ class Reader:
             offset += end - begin
             self._rewind()
 
+    def _has_caught_up(self) -> bool:
+        """The last packet had to be waited for, and it came no later than its like: nothing more lies in the socket.
+
+        Not for streams without a clock of their own, where lagging behind could not be seen.
+        """
+        return (
+            self.gather_s > 0
+            and self._waited
+            and self._address.kind in ("rtsp", "http")
+            and not self._clockless
+            and self._arrival_ms - self._last_mono_ms < _CAUGHT_UP_MS
+        )
+
     def _place(self, raw: "av.Packet[VideoStream]", offset: int) -> Packet:
         data = bytes(raw)
         self._watch_parameters(data, raw.is_keyframe, raw.has_sidedata("new_extradata"))
         pts, dts = (None, None) if self._clockless else (raw.pts, raw.dts)
         pts = pts + offset if pts is not None else None
         dts = dts + offset if dts is not None else None
-        placed = self._timeline.place(pts, dts, self._clock.mono_ms())
+        placed = self._timeline.place(pts, dts, self._arrival_ms)
         self._last_mono_ms = placed.mono_ms
         if raw.pts is not None:
             self._moments[raw.pts] = placed.mono_ms
@@ -145,10 +169,14 @@ class Reader:
         self._parameter_sets = found or self._parameter_sets
 
     def _demux(self) -> Iterator["av.Packet[VideoStream]"]:
+        asked_ms = self._clock.mono_ms()
         try:
             for raw in self._container.demux(self._stream):
+                self._arrival_ms = self._clock.mono_ms()
+                self._waited = self._arrival_ms - asked_ms >= _WAITED_MS
                 if raw.size:
                     yield raw
+                asked_ms = self._clock.mono_ms()
         except (av.error.FFmpegError, OSError) as error:
             raise opening.explain(error, self._address, self._deadlines.read_s, opened=True) from None
 
