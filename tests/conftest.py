@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.postgres import ended_with_the_tests
+
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
     "--no-sandbox",
@@ -28,3 +30,9 @@ def chromium() -> Iterator[object]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _postgres_ends_with_the_tests() -> Iterator[None]:
+    with ended_with_the_tests():
+        yield

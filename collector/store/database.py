@@ -1,7 +1,8 @@
 """Opening the database, and the two ways in: many readers, one writer at a time.
 
-SQLite runs in WAL with `synchronous=FULL`: when `write()` returns, the transaction is on the disk. PostgreSQL takes
-the same calls. A locked, full or absent database raises StoreUnavailable and nothing is stored.
+SQLite runs in WAL with `synchronous=FULL`: when `write()` returns, the transaction is on the disk. PostgreSQL keeps the
+same promises: `synchronous_commit` is on whatever the server's default, and an advisory lock lets one transaction write
+at a time, over all processes. A locked, full or absent database raises StoreUnavailable and nothing is stored.
 """
 
 import fcntl
@@ -25,6 +26,8 @@ __all__ = ["Connection", "Database", "insert_ignoring", "one_of_many", "open_dat
 
 HEAD = "0001"
 """The newest migration; a test holds it to collector/store/migrations."""
+WRITER_LOCK = 0x564F4E47
+"""PostgreSQL's advisory lock of whoever writes: "VONG"."""
 
 
 class Database:
@@ -76,8 +79,7 @@ def open_database(url: str) -> Database:
     """Open, make or bring up to date. Raises StoreUnusable for a database of a newer version."""
     parsed = sa.make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        readers = sa.create_engine(parsed, pool_pre_ping=True)
-        return _ready(Database(readers, readers), parsed, None)
+        return _ready(_on_postgresql(parsed), parsed, None)
     path = Path(parsed.database or "")
     if not parsed.database or parsed.database == ":memory:":
         raise StoreUnusable("a database in memory is none: give a file, sqlite:////var/lib/vonggac/collector.sqlite")
@@ -87,6 +89,20 @@ def open_database(url: str) -> Database:
     readers = _sqlite_engine(parsed, "BEGIN", pool_size=8)
     writer = _sqlite_engine(parsed, "BEGIN IMMEDIATE", pool_size=1)
     return _ready(Database(readers, writer), parsed, path)
+
+
+def _on_postgresql(url: sa.URL) -> Database:
+    options = {"options": "-c synchronous_commit=on -c timezone=UTC", "connect_timeout": 5}
+    readers = sa.create_engine(
+        url, pool_pre_ping=True, connect_args=options, isolation_level="REPEATABLE READ", pool_size=8, max_overflow=24
+    )
+    writer = sa.create_engine(url, pool_pre_ping=True, connect_args=options, pool_size=1, max_overflow=0)
+
+    @sa.event.listens_for(writer, "begin")
+    def wait_for_other_writers(connection: Connection) -> None:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+
+    return Database(readers, writer)
 
 
 def _sqlite_engine(url: sa.URL, begin: str, pool_size: int) -> sa.Engine:
@@ -160,7 +176,8 @@ def insert_ignoring(connection: Connection, table: sa.Table, **values: Any) -> b
         statement = sqlite.insert(table).values(**values).on_conflict_do_nothing()
     else:
         statement = postgresql.insert(table).values(**values).on_conflict_do_nothing()
-    return bool(connection.execute(statement).rowcount)
+    # Without the option psycopg answers -1 where a key is generated: every repetition would count as new.
+    return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
 
 
 def upsert(connection: Connection, table: sa.Table, **values: Any) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.support.databases import fresh_url
 from tests.support.duty import PASSWORD, Duty, a_clip, a_whole_shift
 from tests.support.web_server import serving
 
@@ -44,7 +45,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, clip: bytes) -> tuple[Dut
 def site(tmp_path: Path, prepared: tuple[Duty, list[str]]) -> Iterator[Site]:
     made, incidents = prepared
     shutil.copytree(made.folder, tmp_path, dirs_exist_ok=True)
-    duty = Duty(tmp_path, now_ms=made.now_ms, made_before=1000)
+    duty = Duty(tmp_path, now_ms=made.now_ms, url=fresh_url(tmp_path, copy_of=made.url), made_before=1000)
     with serving(duty) as address:
         yield Site(duty, address, incidents)
     duty.database.close()

@@ -1,11 +1,7 @@
 """A collector's store in a folder, and messages as a box would send them."""
 
-import contextlib
 import dataclasses
-import functools
 import itertools
-import sqlite3
-import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +9,8 @@ from pathlib import Path
 from collector.ingest.broker import hash_secret
 from collector.ingest.intake import Arrived, Intake
 from collector.store import boxes
-from collector.store.database import Database, open_database, sqlite_url
 from tests.support import messages as sample
+from tests.support.databases import fresh_database
 from vonggac.wire import codec, topics
 from vonggac.wire import messages as m
 
@@ -23,28 +19,13 @@ NOW_MS = 1_790_000_020_000
 _HASH = hash_secret(SECRET)
 
 
-@functools.cache
-def _empty_database() -> bytes:
-    """Migrations take a while: they run once, and every other station begins with a copy."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "empty.sqlite"
-        database = open_database(sqlite_url(path))
-        with database.write() as connection:
-            connection.exec_driver_sql("SELECT 1")
-        database.close()
-        with contextlib.closing(sqlite3.connect(path)) as connection:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return path.read_bytes()
-
-
 class Station:
     """A database with registered boxes, a data folder, and an intake over both."""
 
     def __init__(self, folder: Path, *box_ids: str) -> None:
         self.data = folder / "data"
         self.data.mkdir(parents=True)
-        (folder / "collector.sqlite").write_bytes(_empty_database())
-        self.database: Database = open_database(sqlite_url(folder / "collector.sqlite"))
+        self.database = fresh_database(folder)
         for box in box_ids or (sample.BOX,):
             self.add(box)
         self.intake = Intake(self.database, self.data)

@@ -14,11 +14,12 @@ from argon2 import PasswordHasher
 from sqlalchemy import Connection, select
 
 from collector.store import boxes, clips, desk, episodes, incidents, snapshots, users
-from collector.store.database import Database, open_database, sqlite_url, upsert
+from collector.store.database import open_database, upsert
 from collector.store.live import note_change
 from collector.store.schema import episodes as episode_rows
 from collector.store.schema import fleet_states
 from collector.web.passwords import Passwords
+from tests.support.databases import fresh_url
 from vonggac.wire import messages as m
 from vonggac.wire.ids import uuid7
 
@@ -32,10 +33,11 @@ PEOPLE = {"thu": "administrator", "lan": "officer", "minh": "officer", "son": "t
 class Duty:
     """A database and data folder with figures in it; every call commits."""
 
-    def __init__(self, folder: Path, now_ms: int = NOW_MS, made_before: int = 0) -> None:
+    def __init__(self, folder: Path, now_ms: int = NOW_MS, url: str | None = None, made_before: int = 0) -> None:
         self.folder = folder
         self.now_ms = now_ms
-        self.database: Database = open_database(sqlite_url(folder / "collector.sqlite"))
+        self.url = url or fresh_url(folder)
+        self.database = open_database(self.url)
         self._made = made_before
 
     def new_id(self) -> str:

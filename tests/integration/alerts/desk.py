@@ -14,7 +14,7 @@ from collector.alerts.incidents import Grouping
 from collector.alerts.loop import RulesLoop
 from collector.alerts.rules import Rule
 from collector.alerts.texts import AlertText, Language
-from collector.store.database import Database, open_database, sqlite_url, upsert
+from collector.store.database import upsert
 from collector.store.schema import (
     alerts,
     boxes,
@@ -24,6 +24,7 @@ from collector.store.schema import (
     incident_episodes,
     incidents,
 )
+from tests.support.databases import fresh_database
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 NOW = 1_795_195_805_000
@@ -54,7 +55,7 @@ class Phone:
 
 class Desk:
     def __init__(self, folder: Path, rules: tuple[Rule, ...] = ()) -> None:
-        self.database: Database = open_database(sqlite_url(folder / "collector.sqlite"))
+        self.database = fresh_database(folder)
         self.alerted = Bell()
         self.loop = RulesLoop(self.database, rules, Grouping(), ZONE, self.alerted)
 

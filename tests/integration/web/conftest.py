@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from collector.web.app import build_app
 from tests.support.clock import FakeClock
+from tests.support.databases import fresh_url
 from tests.support.duty import NOW_MS, PASSWORD, QUICK_PASSWORDS, Duty, a_whole_shift
 from tests.support.web_server import VIETNAM
 
@@ -22,35 +23,29 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """A folder with a whole shift in it, made once, and its incidents' ids, newest first."""
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Duty, list[str]]:
+    """A whole shift, made once and closed, and its incidents' ids, newest first."""
     duty = Duty(tmp_path_factory.mktemp("shift"))
     incidents = a_whole_shift(duty, CLIP)
     duty.database.close()
-    return duty.folder, incidents
-
-
-@pytest.fixture(scope="session")
-def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an empty database, made once."""
-    duty = Duty(tmp_path_factory.mktemp("bare"))
-    duty.database.close()
-    return duty.folder
+    return duty, incidents
 
 
 @pytest.fixture
 def duty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Duty]:
     """A commune of this test's own: with the whole shift where the test asks for `shift`, else empty."""
-    source = "prepared" if "shift" in request.fixturenames else "bare"
-    made = request.getfixturevalue(source)
-    shutil.copytree(made if isinstance(made, Path) else made[0], tmp_path, dirs_exist_ok=True)
-    duty = Duty(tmp_path, made_before=1000)
+    url = None
+    if "shift" in request.fixturenames:
+        made, _ = request.getfixturevalue("prepared")
+        shutil.copytree(made.folder, tmp_path, dirs_exist_ok=True)
+        url = fresh_url(tmp_path, copy_of=made.url)
+    duty = Duty(tmp_path, url=url, made_before=1000)
     yield duty
     duty.database.close()
 
 
 @pytest.fixture
-def shift(prepared: tuple[Path, list[str]], duty: Duty) -> list[str]:
+def shift(prepared: tuple[Duty, list[str]], duty: Duty) -> list[str]:
     """The incidents' ids, newest first."""
     return prepared[1]
 

@@ -8,6 +8,7 @@ from collector.store import users
 from collector.web.app import ROUTES
 from collector.web.rights import RIGHTS_OF_ROLE, ROLES
 from tests.integration.web.conftest import csrf_of, try_login
+from tests.support.databases import sqlite_only
 from tests.support.duty import PASSWORD, PEOPLE, QUICK_PASSWORDS
 
 USER_OF_ROLE = {role: name for name, role in reversed(PEOPLE.items())}
@@ -70,6 +71,7 @@ def test_a_session_cookie_is_strict_and_out_of_scripts_reach(client, shift):
     assert len(secret) >= 43
 
 
+@sqlite_only
 def test_what_is_stored_of_a_session_lets_nobody_in(client, shift, duty):
     try_login(client, "lan")
     secret = client.cookies["vg_session"]

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.integration.web.conftest import CLIP
+from tests.support.databases import sqlite_only
 from tests.support.duty import NOW_MS, a_picture
 
 EPISODE_FIELDS = {
@@ -308,6 +309,7 @@ def test_people_get_a_page_and_programs_get_a_problem(client):
     assert client.post("/api/v1/boxes").json()["status"] == 405
 
 
+@sqlite_only
 def test_a_store_that_cannot_answer_is_said_to_be_busy(api, duty):
     duty.database.close()
     for path in duty.folder.glob("collector.sqlite*"):

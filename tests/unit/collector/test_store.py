@@ -26,6 +26,7 @@ from collector.store.schema import metadata
 from tests.support import messages as sample
 from tests.support.clock import FakeClock
 from tests.support.collector import JPEG, NOW_MS, Station
+from tests.support.databases import sqlite_only
 from vonggac.wire import topics
 from vonggac.wire.ids import uuid7
 
@@ -55,6 +56,7 @@ def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
         open_database(url)
 
 
+@sqlite_only
 def test_commits_are_synced_to_the_disk(station: Station) -> None:
     with station.database.write() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
@@ -73,6 +75,7 @@ def test_a_failed_write_leaves_nothing(station: Station) -> None:
     assert station.count("meta") == 0
 
 
+@sqlite_only
 def test_a_full_database_is_unavailable_and_recovers(station: Station) -> None:
     with station.database.write() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
