@@ -1,0 +1,1 @@
+"""Long runs of the real programs: nothing grows under faults, and a quiet hour writes next to nothing."""

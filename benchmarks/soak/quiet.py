@@ -1,0 +1,123 @@
+"""The quiet hour: what the agent writes to its disk while nothing happens, by the kernel's accounting.
+
+One camera looks at a still scene with a sensor's noise; heartbeats go out; collector and broker are real. Counted from
+a minute after the start, when the outbox stands. Two views: what the process caused (`/proc/PID/io`), and the files of
+its data folder that changed.
+"""
+
+import os
+import time
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from benchmarks.soak.report import write_section
+from benchmarks.soak.samples import folder_mib, of_process
+from edge_agent.outbox.inspect import read_stats
+from tests.support.system import Program, System, wait_for
+
+BOX = "quiet-01"
+BAR_BYTES = 1_000_000
+_SETTLE_S = 60.0
+_SAMPLE_S = 10.0
+
+
+def film_still(path: Path, size: tuple[int, int], seconds: float, fps: int = 10, sigma: float = 4.0) -> Path:
+    """A still yard: shot noise that differs in every picture, as a cheap sensor gives by evening; H.264."""
+    width, height = size
+    rng = np.random.default_rng(5)
+    coarse = rng.integers(40, 170, (9, 16)).astype(np.uint8)
+    scene = cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream(
+            "libx264", rate=fps, width=width, height=height, pix_fmt="yuv420p",
+            options={"preset": "superfast", "g": str(fps * 2), "bf": "0", "crf": "26"},
+        )  # fmt: skip
+        for number in range(round(seconds * fps)):
+            noise = rng.standard_normal((height, width), dtype=np.float32) * (sigma * np.sqrt(scene / 100))
+            picture = np.full((height * 3 // 2, width), 128, np.uint8)
+            picture[:height] = np.clip(scene + noise, 0, 255)
+            frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, fps)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return path
+
+
+def file_marks(folder: Path) -> dict[str, tuple[int, int]]:
+    """(bytes, time of last change in ns) of every file: what changed can be named afterwards."""
+    return {
+        str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def run(minutes: float, folder: Path, output: Path) -> bool:
+    """Measure, print, write; True when at most 1 MB an hour was written."""
+    film_still(folder / "main.mp4", (1280, 720), 20.0)
+    film_still(folder / "sub.mp4", (640, 360), 30.0)
+    system = System(folder)
+    system.add_box(BOX)
+    try:
+        system.serve()
+        config = folder / f"{BOX}.yaml"
+        config.write_text(
+            f"box: {BOX}\ndata: box\n"
+            f"broker: {{host: 127.0.0.1, port: {system.broker_port}, password_file: {BOX}.secret}}\n"
+            f"collector: {{url: '{system.url}'}}\n"
+            "cameras: [{name: yard, source: 'main.mp4?loop=1', sub: 'sub.mp4?loop=1'}]\n",
+            encoding="utf-8",
+        )
+        agent = Program("edge-agent", ["run", "--config", str(config)], folder / "box.log")
+        system.boxes[BOX] = agent
+        wait_for(lambda: "connected" in agent.log.read_text(), "the box's connection", 60)
+        start = _written(agent)
+        time.sleep(_SETTLE_S)
+        before, marks, events = _written(agent), file_marks(folder / "box"), read_stats(folder / "box").last_seq
+        allocated = folder_mib(folder / "box")
+        began = time.monotonic()
+        while time.monotonic() - began < minutes * 60:
+            time.sleep(min(_SAMPLE_S, minutes * 60))
+            print(f"{time.monotonic() - began:6.0f} s  {_written(agent) - before:9.0f} bytes", flush=True)
+        written = _written(agent) - before
+        changed = [name for name, mark in file_marks(folder / "box").items() if marks.get(name) != mark]
+        seen = read_stats(folder / "box").last_seq - events
+        beats = len(system.run("events", "--json").splitlines())
+        grown = folder_mib(folder / "box") - allocated
+        codes = system.stop()
+    finally:
+        system.kill()
+    per_hour = written * 60 / minutes
+    good = per_hour <= BAR_BYTES and not any(codes.values())
+    command = f"python -m benchmarks.soak --quiet --minutes {minutes:g}"
+    table = "\n".join(
+        [
+            f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores; one camera, 1280x720@10 copied, "
+            "640x360@10 looked at, still scene with sensor noise; heartbeats every 30 s",
+            "",
+            "| | |",
+            "|---|---|",
+            f"| written by the agent in {minutes:g} minutes (`/proc/PID/io` write_bytes) | {written:.0f} bytes |",
+            f"| in an hour; the bar is {BAR_BYTES} | {per_hour:.0f} bytes |",
+            f"| written in the minute after its start, not counted above | {before - start:.0f} bytes |",
+            f"| files of the data folder that changed | {', '.join(changed) or 'none'} |",
+            f"| disk used by the data folder grew by | {grown * 2**20:.0f} bytes |",
+            f"| events made meanwhile (0: nothing was taken for motion) | {seen} |",
+            f"| events at the collector in all | {beats} |",
+        ]
+    )
+    print(table)
+    write_section(output, "quiet hour", table)
+    return good
+
+
+def _written(agent: Program) -> float:
+    found = of_process(agent.process.pid)
+    if found is None:
+        raise SystemExit(f"the agent has ended: see {agent.log}")
+    return found["written (MiB)"] * 2**20
