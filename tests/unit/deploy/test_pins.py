@@ -44,7 +44,12 @@ def test_no_pin_names_a_host_a_path_or_an_index(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "extras"), [("edge", ("edge",)), ("collector", ("collector",)), ("dev", ("edge", "collector", "postgresql", "dev"))]
+    ("name", "extras"),
+    [
+        ("edge", ("edge",)),
+        ("collector", ("collector",)),
+        ("dev", ("edge", "collector", "postgresql", "dev")),
+    ],
 )
 def test_the_pins_satisfy_the_project_file(name: str, extras: tuple[str, ...]) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
