@@ -14,6 +14,7 @@ from collector.store.clips import Clip
 from collector.store.database import Database
 from collector.store.errors import StoreUnavailable
 from vonggac.daemon.clock import Clock
+from vonggac.daemon.crash_points import reach
 from vonggac.daemon.files import sync_folder
 from vonggac.daemon.logs import get_logger
 from vonggac.daemon.threads import Pulse, Stop
@@ -123,8 +124,10 @@ class Retention:
                 if not clips.mark_deleted(connection, clip.id, now_ms):
                     continue
                 live.note_change(connection, "clip", clip.id, now_ms)
+            reach("retention.clip.marked")
             path = self._data / (clip.path or "")
             path.unlink(missing_ok=True)
+            reach("retention.clip.unlinked")
             folders.add(path.parent)
             pruned.clips += 1
             pruned.clip_bytes += clip.size_bytes

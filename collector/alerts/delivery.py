@@ -18,6 +18,7 @@ from collector.store.database import Connection, Database
 from collector.store.errors import StoreUnavailable
 from vonggac.daemon.backoff import Backoff
 from vonggac.daemon.clock import Clock
+from vonggac.daemon.crash_points import reach
 from vonggac.daemon.logs import get_logger
 from vonggac.daemon.threads import Pulse, Stop
 
@@ -102,6 +103,7 @@ class Delivery:
             subject = None if alert is None or alert.episode is None else store.subject_of(connection, alert.episode)
         if alert is None:
             return False
+        reach("alert.claimed")
         picture = None
         if self._channel.may_carry_pictures and alert.episode is not None:
             picture = self._picture_of(alert.episode)
@@ -119,10 +121,12 @@ class Delivery:
             log.error("alert refused for good", channel=self._channel.name, alert=alert.id, error=reason)
             self._mark(lambda c: store.mark_failed(c, alert.id, self._worker, done_ms, reason))
         else:
+            reach("alert.sent")
             self._pause.reset()
             self._paused_until_ms = 0
             done_ms = now()
             self._mark(lambda c: store.mark_sent(c, alert.id, self._worker, done_ms))
+            reach("alert.marked")
         return True
 
     def text(self, alert: store.ClaimedAlert, subject: store.AlertSubject | None, now_ms: int) -> AlertText:

@@ -17,6 +17,7 @@ from collector.store import clips, ledger, live
 from collector.store.clips import Clip, Upload
 from collector.store.database import Database
 from vonggac.daemon.clock import Clock
+from vonggac.daemon.crash_points import reach
 from vonggac.daemon.files import make_folder, rename_durably
 from vonggac.daemon.logs import get_logger
 
@@ -89,6 +90,7 @@ class ClipStore:
         self.part(upload).unlink(missing_ok=True)
         with self._database.write() as connection:
             clips.begin_upload(connection, upload)
+        reach("store.begun")
         return 0
 
     def find(self, box: str, clip: str) -> Upload | Clip | None:
@@ -128,6 +130,7 @@ class ClipStore:
                 while view:
                     written = os.pwrite(descriptor, view, offset)
                     view, offset = view[written:], offset + written
+                    reach("store.chunk.written")
             finally:
                 os.close(descriptor)
         except OSError as error:
@@ -147,13 +150,16 @@ class ClipStore:
                 ledger.count(connection, "uploads_wrong_hash")
             log.error("clip refused: its SHA-256 is another", box=upload.box, clip=upload.clip, times=times)
             raise HashWrong(times)
+        reach("store.hashed")
         if here is part:
             make_folder(target.parent)
             rename_durably(part, target)
+            reach("store.renamed")
         now_ms = self._clock.wall_ms()
         with self._database.write() as connection:
             clips.finish_upload(connection, upload, now_ms)
             live.note_change(connection, "clip", upload.clip, now_ms)
+        reach("store.committed")
         self._wrong.pop(upload.id, None)
         self._stored(upload.box, upload.sha256)
         log.info("clip stored", box=upload.box, clip=upload.clip, size_bytes=size)

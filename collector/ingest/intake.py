@@ -16,6 +16,7 @@ from collector.ingest import places
 from collector.store import boxes, clips, commands, episodes, ledger, live, snapshots
 from collector.store.database import Connection, Database, one_of_many
 from collector.store.errors import Conflict
+from vonggac.daemon.crash_points import reach
 from vonggac.daemon.files import make_folder, write_durably
 from vonggac.daemon.logs import get_logger
 from vonggac.wire import codec
@@ -109,6 +110,8 @@ class Intake:
                 self._take_one(connection, arrived, message, wrong_files)
                 for arrived, message in zip(messages, read, strict=True)
             ]
+            reach("intake.written")
+        reach("intake.committed")
         for path in wrong_files:  # a crash here leaves an orphan, which fsck finds
             (self._data / path).unlink(missing_ok=True)
         return outcomes
@@ -122,6 +125,7 @@ class Intake:
             if not path.exists():
                 make_folder(path.parent)
                 write_durably(path, message.arrived.payload, mode=0o640)
+                reach("snapshot.written")
         except OSError as error:
             log.error("snapshot not stored; the box will send it again", box=message.topic.box, reason=error.strerror)
             return ("refused", f"the disk did not take it: {error.strerror}")

@@ -28,6 +28,7 @@ from collector.store.errors import StoreUnavailable
 from collector.store.listening import TELL_EVERY_MS, tell_listening
 from vonggac.daemon.backoff import Backoff
 from vonggac.daemon.clock import Clock, new_id
+from vonggac.daemon.crash_points import reach
 from vonggac.daemon.logs import get_logger
 from vonggac.daemon.threads import Pulse, Stop
 from vonggac.wire import codec, topics
@@ -233,10 +234,12 @@ class MqttIngest:
         for outcome, (_arrived, mid, qos) in zip(outcomes, batch, strict=True):
             self._waiting.popleft()
             client.ack(mid, qos)
+            reach("intake.acked")
             self._receipts.add(outcome, mono_ms)
 
     def _send_receipts(self, client: paho.Client) -> None:
         for box, receipt in self._receipts.due(self._clock.mono_ms()):
+            reach("receipt.due")
             self._publish(client, topics.receipt(box), box, receipt)
 
     def _send_commands(self, client: paho.Client) -> None:

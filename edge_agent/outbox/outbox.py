@@ -21,6 +21,7 @@ from edge_agent.outbox.items import (
 )
 from edge_agent.outbox.store import Store, stats_of
 from vonggac.daemon.clock import Clock
+from vonggac.daemon.crash_points import reach
 from vonggac.daemon.files import sync_folder
 from vonggac.daemon.logs import get_logger
 from vonggac.wire.codec import MAX_SNAPSHOT_BYTES
@@ -227,6 +228,8 @@ class Outbox:
                     "WHERE sha256 = ? AND state IN ('waiting', 'parked')",
                     (self._clock.wall_ms(), sha256),
                 )
+            reach("outbox.receipt.written")
+        reach("outbox.receipt.committed")
 
     # --- parking -------------------------------------------------------------------------------------------------
 
@@ -294,6 +297,7 @@ class Outbox:
             return freed
 
         freed = self._store.durably(mark)
+        reach("outbox.forget.marked")
         self._finish_deletions()
         self._tell()
         return freed
@@ -335,8 +339,10 @@ class Outbox:
             paths = [self.folder / row["file"] for row in rows]
             for path in paths:
                 path.unlink(missing_ok=True)
+                reach("outbox.forget.unlinked")
             for folder in {path.parent for path in paths if path.parent.is_dir()}:
                 sync_folder(folder)
+            reach("outbox.forget.synced")
             clips = [(row["clip"],) for row in rows]
             self._store.durably(lambda connection: connection.executemany("DELETE FROM clip WHERE clip = ?", clips))
 

@@ -14,6 +14,7 @@ from edge_agent.outbox.errors import OutboxFull
 from edge_agent.outbox.rescue import find_aside, rescue
 from edge_agent.outbox.reserve import Reserve
 from vonggac.daemon.clock import Clock
+from vonggac.daemon.crash_points import reach
 from vonggac.daemon.logs import get_logger
 from vonggac.wire.codec import decode, encode
 from vonggac.wire.messages import Body, Envelope, OutboxHealth
@@ -71,14 +72,19 @@ class Store:
     def durably(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """`work` in one transaction; on a full disk once more with the reserve's space. Raises OutboxFull."""
         try:
-            with self.writing() as connection:
-                return work(connection)
+            return self._once(work)
         except OutboxFull:
             if not self.reserve.use():
                 raise
         log.warning("disk is full: the outbox uses its reserve", folder=str(self._folder))
+        return self._once(work)
+
+    def _once(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with self.writing() as connection:
-            return work(connection)
+            done = work(connection)
+            reach("outbox.put.written")
+        reach("outbox.put.committed")
+        return done
 
     def last_seq(self) -> int:
         """The newest number given."""

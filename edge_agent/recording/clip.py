@@ -22,6 +22,7 @@ from av.video.stream import VideoStream
 from edge_agent.camera.packets import Packet, StreamInfo
 from edge_agent.recording import boxes
 from edge_agent.recording.finished import ClipMeta, FinishedClip
+from vonggac.daemon.crash_points import reach
 from vonggac.daemon.files import rename_durably, sync_folder
 
 PART_SUFFIX = ".part"
@@ -76,6 +77,7 @@ class ClipWriter:
         self._file.write(boxes.free_box(_RESERVE_BYTES))
         self._file.sync()
         sync_folder(path.parent)
+        reach("clip.begun")
 
     def write(self, packet: Packet) -> None:
         """Add a packet, in the order it came; the first must be a key frame. OSError where the disk fails."""
@@ -156,7 +158,9 @@ def seal(
         os.fsync(file.fileno())
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
+    reach("clip.sealed")
     rename_durably(part_path, path)
+    reach("clip.renamed")
     finished = _finished(path, meta, info, layout, digest)
     return replace(finished, truncated=truncated, reason=reason, preroll_missing_ms=preroll_missing_ms)
 
@@ -255,6 +259,7 @@ class _SyncedFile:
         os.fsync(self._fd)
         self._dirty = False
         self._synced_at = time.monotonic()
+        reach("clip.part.synced")
 
     def close(self) -> None:
         if self._fd >= 0:

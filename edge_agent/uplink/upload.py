@@ -18,6 +18,7 @@ from edge_agent.uplink.shaping import SMALLEST_CHUNK_BYTES, TokenBucket, next_ch
 from edge_agent.uplink.tus import TusUpload, UploadServer, open_session
 from vonggac.daemon.backoff import Backoff
 from vonggac.daemon.clock import Clock
+from vonggac.daemon.crash_points import reach
 from vonggac.daemon.logs import get_logger
 from vonggac.daemon.threads import Pulse, Stop
 
@@ -156,13 +157,16 @@ class Uploader:
             upload.begin()
         if upload.path != clip.upload_url:
             self._outbox.note_upload(clip.clip, upload.path)
+            reach("upload.created")
         while not upload.is_complete():
             before = upload.offset
             took_s = upload.send_chunk(self._chunk_bytes)
             self.counters.bytes_sent += upload.offset - before
+            reach("upload.chunk.sent")
             self._chunk_bytes = next_chunk_bytes(self._chunk_bytes, took_s)
             self._backoff.reset()
         self.counters.uploads += 1
+        reach("upload.whole")
         self._await_receipt(clip)
 
     def _resume_or_begin(self, upload: TusUpload, path: str) -> None:
