@@ -4,6 +4,7 @@ Pure: frames and their times come in as arguments. Works at a small size of its 
 early at a frame in which nothing differs: that is what most frames of a watch are.
 """
 
+import math
 from typing import Any
 
 import cv2
@@ -17,6 +18,7 @@ from edge_agent.vision.patches import Patches
 from edge_agent.vision.places import Places
 from edge_agent.vision.settings import MotionSettings
 from edge_agent.vision.things import Things, Track
+from edge_agent.vision.unrest import Unrest
 
 __all__ = ["Box", "MotionDetector", "Observation", "Region"]
 
@@ -27,8 +29,8 @@ WORKING_AREA = 320 * 240
 STATIC_S = 12.0
 """What stood without stirring for so long becomes part of the scene."""
 GHOST_S = 0.7
-WARY_S = 10.0
-"""So long after the start it was not seen yet how far leaves sway."""
+WARY_S = 2.5
+"""So long after the start it was not seen yet how restless the scene is."""
 LONGEST_STEP_S = 5.0
 """Frames further apart are taken for this: what went on between them is not known."""
 
@@ -55,6 +57,7 @@ class _View:
         self.width, self.height = _even(width * scale), _even(height * scale)
         self.places = Places(settings, self.width, self.height)
         self.scene = Background((self.height, self.width), self.places.ignored, self.places.threshold_factor)
+        self.unrest = Unrest((self.height, self.width))
         self.things = Things(self.width, self.height)
         self.smooth: Image = np.zeros((self.height, self.width), np.uint8)
         self.nothing: Image = np.zeros((self.height, self.width), np.uint8)
@@ -102,13 +105,15 @@ class MotionDetector:
         if cv2.countNonZero(differs) < view.places.least_area and not view.things.tracks:
             view.foreground = view.nothing
             view.things.rest(dt_s)
+            view.unrest.rest(dt_s)
             scene.rest(dt_s)
             return Observation(t_ms)
         now_s = t_ms / 1000
         active = scene.active()
-        found = patches.cut(scene, differs, active, view.foreground, view.places.least_area)
+        found = patches.cut(scene, differs, active, view.foreground, view.unrest.at_half_size(), view.places.least_area)
         view.foreground = found.mask
-        view.things.follow(found.blobs, now_s, dt_s, wary=scene.learned_s < WARY_S)
+        restless = max(0.5 * view.unrest.everywhere, math.exp(-scene.learned_s / WARY_S))
+        view.things.follow(found.blobs, now_s, dt_s, restless)
         self._learn(view, found, differs, active, now_s, dt_s)
         return self._observation(view, t_ms, now_s)
 
@@ -129,6 +134,7 @@ class MotionDetector:
     def _learn(self, view: _View, found: Patches, differs: Image, active: Image, now_s: float, dt_s: float) -> None:
         scene = view.scene
         covering: list[int] = []
+        proven: list[int] = []
         settled: list[int] = []
         for track in view.things.tracks:
             if track.seen_s != now_s:
@@ -136,11 +142,15 @@ class MotionDetector:
             still_s = now_s - track.stirred_s
             if still_s > STATIC_S or (track.blob.contour < -0.3 and still_s > GHOST_S):
                 settled.append(track.blob.label)
-            elif track.confirmed or now_s - track.birth_s < 1.0:
+            elif view.things.holds(track, now_s) if track.confirmed else now_s - track.birth_s < 1.0:
                 covering.append(track.blob.label)
+                if track.confirmed:
+                    proven.append(track.blob.label)
         if settled:
             scene.absorb(found.drawn(settled))
         covered = found.drawn(covering)
+        thing = covered if len(proven) == len(covering) else found.drawn(proven)
+        view.unrest.see(cv2.subtract(found.mask, thing), dt_s)
         scene.learn(covered, cv2.subtract(differs, covered), active, dt_s)
         scene.uncover()
 

@@ -71,16 +71,17 @@ def textures(now: Image, was: Image, noise: float) -> tuple[Image, Image, Image]
     return changed, lit, np.sqrt(var_now) - np.sqrt(var_was)
 
 
-def cut(scene: Background, differs: Image, active: Image, before: Image, least_area: int) -> Patches:
-    """Cuts `differs` (uint8 mask); `active` changes right now, `before` is the mask of the frame before."""
+def cut(scene: Background, differs: Image, active: Image, before: Image, unrest: Image, least_area: int) -> Patches:
+    """Cuts `differs` (uint8 mask); `active` changes right now, `before` is the mask of the frame before.
+
+    `unrest` (float32 at half size) says how restless each place is.
+    """
     mask = cleaned(differs)
     nothing = Patches(mask, np.zeros((0, 0), np.uint16), ())
-    total = cv2.countNonZero(mask)
-    if total == 0:
+    if cv2.countNonZero(mask) == 0:
         return nothing
-    # More must stir, and last, in a patch the more stirs and differs elsewhere: rain and noise are everywhere.
+    # More must stir in a patch the more stirs elsewhere: rain and noise are everywhere.
     outside = cv2.countNonZero(cv2.subtract(active, cv2.dilate(mask, JOIN)))
-    lasting_share = min(0.7, 0.2 + 2.0 * total / mask.size)
     stirring_share = 0.01 + 2.5 * outside / mask.size
     joined = np.ascontiguousarray(cv2.dilate(mask, JOIN)[::2, ::2])
     count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8, ltype=cv2.CV_16U)
@@ -120,7 +121,8 @@ def cut(scene: Background, differs: Image, active: Image, before: Image, least_a
     edges = edge.ravel()[inside] * on_ring
     contour = sums(edges) / (sums(np.abs(edges)) + 1.0)
     stirring = shares(cv2.bitwise_and(mask, active))
-    lasting = shares(cv2.bitwise_and(mask, before))
+    differed = shares(cv2.bitwise_and(mask, before))
+    restless = sums(unrest.ravel()[here] * weight)
     centre_x, centre_y = sums(columns * weight), sums(rows * weight)
     chosen = np.flatnonzero(likely)
     if len(chosen) > MAX_BLOBS:
@@ -148,8 +150,9 @@ def cut(scene: Background, differs: Image, active: Image, before: Image, least_a
                 2.0 * float(centre_y[number]) / mass + 0.5,
                 float(stirring[number]) >= max(3.0, stirring_share * pixels),
                 float(contour[number]),
-                float(lasting[number]) >= lasting_share * pixels,
+                float(differed[number]),
                 float(n_changed[number]) / pixels,
+                float(restless[number]) / mass,
             )
         )
     return Patches(mask, labels, tuple(blobs))

@@ -1,7 +1,8 @@
 """Follows what differs from the scene from frame to frame, and decides which of it is a thing that moves. Pure.
 
-Rules: a thing has shown itself by displacement over several frames; what stirs in place (leaves, a clock's digits,
-rain) never has. A thing that stopped stays one while something of it still stirs.
+Rules: a thing proves itself by displacement over several frames; what stirs in place (leaves, a clock's digits, rain)
+never does. How much is asked depends on how restless the place is: in a still one little, among leaves more than they
+sway, again and again. A thing that stopped in a still place stays one while something of it still stirs.
 """
 
 import math
@@ -15,12 +16,26 @@ REMEMBER_S = 8.0
 """A thing that vanished inside the picture (still, dazzled, behind rain) is the same one if it stirs there again."""
 LEAST_HITS = 3
 """Frames in which a thing must be seen; more where much appears and vanishes, since chance then makes paths."""
+LEAST_AGE_S = 0.18
+"""At few frames a second two frames so far apart do."""
+RESTLESS_HITS = 5
+LEAST_TRAVEL = 3.0
+TRAVEL_SHARE = 0.12
+RESTLESS_TRAVEL_SHARE = 0.6
+"""Pixels, and shares of its own size, that a thing must travel: in a still place, and more in a restless one."""
+STRAIGHT = 0.35
+RESTLESS_STRAIGHT = 0.4
+WINDOW_S = 3.0
+"""Displacement counts over at most so long."""
+PROOF_LASTS_S = 1.5
+"""In a restless place a thing must prove itself anew within this time to count as moving."""
 LITTER_S = 2.0
 LITTER = 4.0
 SMALL_SHARE = 0.003
 """More new small patches a second than LITTER are rain, snow or insects: things must then be larger than those."""
 STIRRING_S = 3.0
 """A confirmed thing counts as moving so long after it last stirred."""
+LASTING_SHARE = 0.2
 
 
 @dataclass(slots=True)
@@ -39,10 +54,17 @@ class Blob:
     """Whether more of its pixels change right now than rain or noise change anywhere."""
     contour: float
     """Texture along it now against the background's, -1 … 1: below 0 something is gone rather than there."""
-    lasting: bool
-    """Whether a fair part of its pixels differed in the frame before too: bodies do, streaks of rain do not."""
+    differed: float
+    """How many of its pixels differed in the frame before too: bodies have many, streaks of rain few."""
     structure: float
     """Share of its pixels whose texture is another than the background's."""
+    restless: float
+    """How restless the place is, 0..1."""
+
+    @property
+    def size(self) -> int:
+        """The shorter side."""
+        return min(self.x1 - self.x0, self.y1 - self.y0)
 
 
 @dataclass(slots=True)
@@ -58,6 +80,8 @@ class Track:
     first_x: float
     first_y: float
     first_box: tuple[int, int, int, int]
+    first_s: float
+    """Where, and when, it was at the start of the window over which its displacement counts."""
     hits: int = 1
     lasting: int = 0
     strays: int = 0
@@ -65,24 +89,38 @@ class Track:
     path: float = 0.0
     confirmed: bool = False
     reach: float = 0.0
-    progress_s: float = 0.0
+    proved_s: float = -math.inf
+    restless: float = 0.0
+    merged: bool = False
     velocity: tuple[float, float] = field(default=(0.0, 0.0))
 
     def travelled(self) -> float:
-        """Pixels from where it was first seen."""
+        """Pixels since the start of the window."""
         return math.hypot(self.x - self.first_x, self.y - self.first_y)
+
+    def grown(self) -> float:
+        """Pixels by which a side of it has moved outwards since the start of the window."""
+        x0, y0, x1, y1 = self.first_box
+        return max(x0 - self.blob.x0, self.blob.x1 - x1, y0 - self.blob.y0, self.blob.y1 - y1)
+
+    def open_window(self, now_s: float) -> None:
+        """Displacement counts from here."""
+        blob = self.blob
+        self.first_x, self.first_y, self.first_s, self.path = self.x, self.y, now_s, 0.0
+        self.first_box = (blob.x0, blob.y0, blob.x1, blob.y1)
 
     def came_far(self) -> bool:
         """Whether it moved so far that it stays a thing when it stops; what moved less only counts while it moves."""
-        blob = self.blob
-        return self.reach >= 4.0 + 0.5 * min(blob.x1 - blob.x0, blob.y1 - blob.y0)
+        return self.reach >= 4.0 + 0.5 * self.blob.size
 
     def kept_s(self, width: int, height: int) -> float:
         """How long it is remembered unseen: what left over the picture's edge is gone at once."""
         blob = self.blob
+        if self.merged or not self.confirmed or not self.came_far():
+            return FORGET_S
         inside = blob.x0 > 1 and blob.y0 > 1 and blob.x1 < width - 1 and blob.y1 < height - 1
         slow = math.hypot(*self.velocity) * 0.5 < max(blob.x1 - blob.x0, blob.y1 - blob.y0) * 0.25
-        return REMEMBER_S if self.confirmed and self.came_far() and (inside or slow) else FORGET_S
+        return REMEMBER_S if inside or slow else FORGET_S
 
 
 def _same_place(last: Blob, blob: Blob) -> bool:
@@ -124,10 +162,10 @@ class Things:
         self._width = width
         self._height = height
         self.tracks: list[Track] = []
-        self._least_hits = LEAST_HITS
+        self._crowd = 0
         self.litter = 0.0
         self.litter_area = 0.0
-        self._wary = 1.0
+        self._unknown = 1.0
         self._watched_s = 0.3
         self._born = 0
 
@@ -136,62 +174,77 @@ class Things:
         self._watched_s += dt_s
         self.litter -= self.litter * dt_s / max(dt_s, min(LITTER_S, self._watched_s))
 
-    def follow(self, blobs: Sequence[Blob], now_s: float, dt_s: float, wary: bool = False) -> None:
-        """Continues, begins and drops tracks with the blobs of one frame; `wary` while the scene is little known."""
-        self._wary = 2.0 if wary else 1.0
+    def follow(self, blobs: Sequence[Blob], now_s: float, dt_s: float, restless: float) -> None:
+        """Continues, begins and drops tracks with one frame's blobs; `restless` (0..1) is the scene as a whole."""
+        self._unknown = restless
         pairs = [
             (score, t, b)
             for t, track in enumerate(self.tracks)
             for score, b in _continuations(track, blobs, now_s - track.seen_s)
-            if not (track.confirmed and not blobs[b].lasting and self._may_be_litter(blobs[b]))
+            if not (track.confirmed and self._may_be_litter(blobs[b]) and not self._lasts(track, blobs[b]))
         ]
         pairs.sort(reverse=True)
         used_tracks: set[int] = set()
         used_blobs: set[int] = set()
-        crowd = sum(not track.confirmed and now_s - track.birth_s < 1.0 for track in self.tracks)
-        self._least_hits = LEAST_HITS + min(6, crowd // 5)
-        for _, t, b in pairs:
-            if t in used_tracks or b in used_blobs:
+        self._crowd = sum(not track.confirmed and now_s - track.birth_s < 1.0 for track in self.tracks)
+        for score, t, b in pairs:
+            if t in used_tracks:
+                continue
+            if b in used_blobs:
+                self.tracks[t].merged |= score > 1.5
                 continue
             used_tracks.add(t)
             used_blobs.add(b)
             self._continue(self.tracks[t], blobs[b], now_s)
-        inherited = {
-            b: self.tracks[t].reach
+        heirs = {
+            b: self.tracks[t]
             for score, t, b in pairs
-            if score > 1.3 and b not in used_blobs and self.tracks[t].confirmed
+            if score > 1.3 and b not in used_blobs and self.tracks[t].confirmed and blobs[b].restless < 0.5
         }
         self.tracks = [
             track for track in self.tracks if now_s - track.seen_s <= track.kept_s(self._width, self._height)
         ]
-        born = [blob.area for b, blob in enumerate(blobs) if b not in used_blobs and b not in inherited]
-        born = [area for area in born if area < SMALL_SHARE * self._width * self._height]
-        self._watched_s += dt_s
-        rate = dt_s / max(dt_s, min(LITTER_S, self._watched_s))
-        self.litter += rate * (len(born) / max(dt_s, 0.01) - self.litter)
-        for area in born:
-            self._born += 1
-            self.litter_area += max(0.03, 1.0 / self._born) * (area - self.litter_area)
+        self._count_litter([blob for b, blob in enumerate(blobs) if b not in used_blobs and b not in heirs], dt_s)
         for b, blob in enumerate(blobs):
             if b in used_blobs or len(self.tracks) >= MAX_TRACKS:
                 continue
             box = (blob.x0, blob.y0, blob.x1, blob.y1)
-            track = Track(blob, now_s, now_s, now_s, blob.cx, blob.cy, blob.cx, blob.cy, box)
-            if b in inherited:
-                track.confirmed, track.reach, track.progress_s = True, inherited[b], now_s
+            track = Track(blob, now_s, now_s, now_s, blob.cx, blob.cy, blob.cx, blob.cy, box, now_s)
+            track.restless = blob.restless
+            if b in heirs:
+                track.confirmed, track.reach, track.proved_s = True, heirs[b].reach, now_s
             self.tracks.append(track)
+
+    def _count_litter(self, born: Sequence[Blob], dt_s: float) -> None:
+        areas = [blob.area for blob in born if blob.area < SMALL_SHARE * self._width * self._height]
+        self._watched_s += dt_s
+        rate = dt_s / max(dt_s, min(LITTER_S, self._watched_s))
+        self.litter += rate * (len(areas) / max(dt_s, 0.01) - self.litter)
+        for area in areas:
+            self._born += 1
+            self.litter_area += max(0.03, 1.0 / self._born) * (area - self.litter_area)
+
+    @staticmethod
+    def _lasts(track: Track, blob: Blob) -> bool:
+        """Whether a fair part of the smaller of both was there in the frame before: streaks and flakes are not."""
+        return blob.differed >= LASTING_SHARE * min(blob.area, track.blob.area)
 
     def _continue(self, track: Track, blob: Blob, now_s: float) -> None:
         dt_s = max(0.01, now_s - track.seen_s)
         if dt_s > FORGET_S:
             track.birth_s, track.velocity = now_s, (0.0, 0.0)
             track.x, track.y = blob.cx, blob.cy
+            track.blob = blob
+            track.open_window(now_s)
+        elif now_s - track.first_s > WINDOW_S:
+            track.open_window(now_s)
         move_x, move_y = blob.cx - track.x, blob.cy - track.y
         track.x += 0.7 * move_x
         track.y += 0.7 * move_y
         track.path += 0.7 * math.hypot(move_x, move_y)
-        track.lasting += blob.lasting
-        if not blob.lasting and track.hits > 1:
+        if self._lasts(track, blob):
+            track.lasting += 1
+        elif track.hits > 1:
             miss = math.hypot(move_x - track.velocity[0] * dt_s, move_y - track.velocity[1] * dt_s)
             track.strays += miss > 3.0 + 0.25 * max(blob.x1 - blob.x0, blob.y1 - blob.y0)
         blend = 0.4 if track.hits > 1 else 1.0
@@ -199,49 +252,48 @@ class Things:
             track.velocity[0] * (1 - blend) + blend * move_x / dt_s,
             track.velocity[1] * (1 - blend) + blend * move_y / dt_s,
         )
-        track.blob, track.seen_s = blob, now_s
+        track.blob, track.seen_s, track.merged = blob, now_s, False
         track.hits += 1
-        if track.travelled() > track.reach + 1.0:
-            track.reach, track.progress_s = track.travelled(), now_s
+        track.restless += (blob.restless - track.restless) / min(track.hits, 5)
+        track.reach = max(track.reach, track.travelled())
         if blob.stirs:
             track.stirred_s = now_s
-        if not track.confirmed:
-            track.confirmed = self._shown(track, now_s)
+        if self._proves(track, now_s):
+            track.confirmed, track.proved_s = True, now_s
+            if track.restless > 0.5:
+                track.open_window(now_s)
 
     def _may_be_litter(self, blob: Blob) -> bool:
         return self.litter > LITTER and blob.area < 4.0 * self.litter_area
 
-    def _shown(self, track: Track, now_s: float) -> bool:
-        """Whether it has moved as things do: away from where it appeared, by a good part of its own size."""
+    def _proves(self, track: Track, now_s: float) -> bool:
+        """Whether it has moved as things do: straight away from where it was, by a good part of its own size."""
         blob = track.blob
-        if self._may_be_litter(blob):
+        if self._may_be_litter(blob) or blob.structure < 0.1:
             return False
+        wary = max(track.restless, self._unknown)
         loose = track.lasting < 0.6 * (track.hits - 1)
-        if track.hits < self._least_hits + (3 if loose else 0):
+        if not track.confirmed:
+            least_hits = LEAST_HITS + RESTLESS_HITS * wary + min(6, self._crowd // 5) + (3 if loose else 0)
+            if track.hits < least_hits and not (wary < 0.1 and now_s - track.birth_s >= LEAST_AGE_S and not loose):
+                return False
+            if track.strays > 0.2 * track.hits:
+                return False
+        travelled = track.travelled()
+        if travelled < max(0.75 if loose else 0.0, STRAIGHT + RESTLESS_STRAIGHT * wary) * track.path:
             return False
-        if track.strays > 0.2 * track.hits:
-            return False
-        straight = 0.75 if loose or self._wary > 1.0 else 0.35
-        if track.travelled() < straight * track.path:
-            return False
-        width, height = blob.x1 - blob.x0, blob.y1 - blob.y0
-        need = max(3.0, 0.25 * self._wary * min(width, height))
-        grown = max(
-            track.first_box[0] - blob.x0,
-            blob.x1 - track.first_box[2],
-            track.first_box[1] - blob.y0,
-            blob.y1 - track.first_box[3],
-        )
-        return track.travelled() >= need and grown >= need and blob.structure >= 0.1
+        need = max(LEAST_TRAVEL, (TRAVEL_SHARE + RESTLESS_TRAVEL_SHARE * wary) * blob.size)
+        return travelled >= need and track.grown() >= need
 
     def moving(self, now_s: float) -> list[Track]:
         """The things that are seen in the frame at `now_s` and move, or stirred a short while ago."""
         return [
-            track
-            for track in self.tracks
-            if track.confirmed
-            and track.seen_s == now_s
-            and now_s - track.stirred_s <= STIRRING_S
-            and not self._may_be_litter(track.blob)
-            and (track.came_far() or now_s - track.progress_s <= 1.0)
+            track for track in self.tracks if track.confirmed and track.seen_s == now_s and self.holds(track, now_s)
         ]
+
+    def holds(self, track: Track, now_s: float) -> bool:
+        """Whether a confirmed thing still counts as one that moves."""
+        if now_s - track.stirred_s > STIRRING_S or self._may_be_litter(track.blob):
+            return False
+        lately = now_s - track.proved_s <= PROOF_LASTS_S
+        return lately or (track.came_far() and track.restless <= 0.5)

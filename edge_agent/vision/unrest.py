@@ -1,0 +1,72 @@
+"""How restless each place of the scene is: leaves, water, flags and clocks stir again and again where they are.
+
+Pure. Rules: only what no proven thing covers counts, so a place is learned also while something passes it, and nobody
+who passes makes a place restless; it is learned in seconds and forgotten in minutes, since wind comes in gusts.
+"""
+
+import math
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.vision.light import CELL, cells_of
+
+Image = NDArray[Any]
+
+LEARN_S = 8.0
+FORGET_S = 120.0
+LEAST_SHARE = 26
+"""A tenth of a cell's pixels (of 255) must stir for the cell to count."""
+CALM = 0.05
+RESTLESS = 0.4
+"""Shares of the time a place stirs: below CALM it is still, from RESTLESS on it never is."""
+AROUND = np.ones((3, 3), np.uint8)
+
+
+class Unrest:
+    """The share of time that each cell of 8x8 pixels stirs without a thing being there."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        cells = cells_of(np.zeros(shape, np.uint8))
+        self._share: Image = np.zeros(cells.shape, np.float32)
+        self._half_size = (shape[1] // 2, shape[0] // 2)
+        self._watched_s = 1.0
+        self._resting_s = 0.0
+        self.everywhere = 0.0
+        """How restless the scene is as a whole, 0..1."""
+
+    def rest(self, dt_s: float) -> None:
+        """Nothing stirred for `dt_s`."""
+        self._resting_s += dt_s
+
+    def see(self, stirring: Image, dt_s: float) -> None:
+        """Takes in what stirs (uint8 mask at working size) and is no proven thing."""
+        if self._resting_s:
+            self._watched_s += self._resting_s
+            self._share *= np.float32(math.exp(-self._resting_s / min(FORGET_S, self._watched_s)))
+            self._resting_s = 0.0
+        self._watched_s += dt_s
+        stirs = cells_of(stirring) > LEAST_SHARE
+        # At first a plain average over the time watched, so that a windy scene is known after a second or two.
+        rise = 1.0 - math.exp(-dt_s / min(LEARN_S, self._watched_s))
+        fall = 1.0 - math.exp(-dt_s / min(FORGET_S, self._watched_s))
+        self._share += np.where(stirs, rise * (1.0 - self._share), -fall * self._share).astype(np.float32)
+        self.everywhere = min(1.0, 3.0 * float(np.count_nonzero(self._share > CALM)) / self._share.size)
+
+    def at_half_size(self) -> Image:
+        """float32 at half the working size, 0 still … 1 never still; places beside restless ones are so too."""
+        level = np.clip((cv2.dilate(self._share, AROUND) - CALM) / (RESTLESS - CALM), 0.0, 1.0)
+        rows, columns = level.shape
+        width, height = self._half_size
+        step = CELL // 2
+        drawn = np.repeat(np.repeat(level, step, axis=0), step, axis=1)
+        return cv2.copyMakeBorder(
+            drawn,
+            0,
+            max(0, height - rows * step),
+            0,
+            max(0, width - columns * step),
+            cv2.BORDER_REPLICATE,
+        )[:height, :width]
