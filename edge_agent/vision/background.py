@@ -37,6 +37,7 @@ LEAST_STEP = 4.0
 """Grey levels: a difference counts above SPREADS mean deviations and this much more."""
 CLEAR = 1.8
 """A thing has pixels that differ so many times more than needed; what merely differs joins them."""
+CHANGE_SCALE = 8.0
 WIDEST_STEP = 60.0
 """Grey levels of one frame's difference that count towards a pixel's unrest."""
 
@@ -66,7 +67,9 @@ class Background:
         self._still_s: Image = np.zeros(shape, np.float32)
         self._zeros: Image = np.zeros(shape, np.float32)
         self._recent: Image = np.zeros(shape, np.uint8)
-        self._difference: Image = np.zeros(shape, np.uint8)
+        self.change: Image = np.zeros(shape, np.uint8)
+        """CHANGE_SCALE times how much each pixel changes right now, so that means of it lose nothing by rounding."""
+        self.difference: Image = np.zeros(shape, np.uint8)
         self._limit: Image = np.zeros(shape, np.uint8)
         self._clear_limit: Image = np.zeros(shape, np.uint8)
         self._float: Image = np.zeros(shape, np.float32)
@@ -75,6 +78,7 @@ class Background:
         self.noise = 2.0
         self.learned_s = -1.0
         self.changed_share = 0.0
+        self.changed_areas = 0
         self._frames = 0
         self._has_older = False
         self._since_noise_s = 0.0
@@ -104,7 +108,7 @@ class Background:
             return
         now_cells = light.cells_of(small).astype(np.float32)
         lit = light.match(now_cells, self._cells, self._seen_cells, small.shape[0])
-        self.changed_share = lit.changed_share
+        self.changed_share, self.changed_areas = lit.changed_share, lit.changed_areas
         if lit.rows is None:
             np.copyto(self.now, small)
         else:
@@ -142,8 +146,8 @@ class Background:
 
     def differing(self) -> Image:
         """uint8 mask, 255 where this frame differs from every layer of the scene."""
-        cv2.absdiff(self.now, self.expected, dst=self._difference)
-        perhaps = cv2.compare(self._difference, self._limit, cv2.CMP_GT)
+        cv2.absdiff(self.now, self.expected, dst=self.difference)
+        perhaps = cv2.compare(self.difference, self._limit, cv2.CMP_GT)
         if self._has_older:
             as_before = cv2.compare(cv2.absdiff(self.now, self._older), self._limit, cv2.CMP_LE)
             perhaps = cv2.subtract(perhaps, cv2.bitwise_and(as_before, self._older_known))
@@ -151,12 +155,13 @@ class Background:
 
     def clearly(self) -> Image:
         """uint8 mask, 255 where this frame differs by far more than its pixels waver."""
-        return cv2.compare(self._difference, self._clear_limit, cv2.CMP_GT)
+        return cv2.compare(self.difference, self._clear_limit, cv2.CMP_GT)
 
     def active(self) -> Image:
         """uint8 mask, 255 where the picture changes right now, against its own last moments."""
         cv2.convertScaleAbs(self._fast, dst=self._recent)
         change = cv2.absdiff(self.now, self._recent)
+        cv2.addWeighted(change, CHANGE_SCALE, change, 0.0, 0.0, dst=self.change)
         # A little more than the limit's 0.8, since the threshold below is on whole numbers.
         cv2.addWeighted(change, 1.25, change, 0.0, 0.0, dst=change)
         return cv2.medianBlur(cv2.compare(change, self._limit, cv2.CMP_GT), 3)
@@ -176,19 +181,22 @@ class Background:
     def _learn_all(self, dt_s: float) -> None:
         early = not self.ready
         cv2.accumulateWeighted(self.now, self._mean, _ema(0.25 if early else LEARN_S, dt_s))
-        cv2.accumulateWeighted(self._difference, self._spread, _ema(1.0 if early else LEARN_S, dt_s))
+        cv2.accumulateWeighted(self.difference, self._spread, _ema(1.0 if early else LEARN_S, dt_s))
         self._learned(dt_s)
 
-    def learn(self, covered: Image, doubted: Image, active: Image, dt_s: float) -> None:
-        """Learns from this frame. `covered` (255) hides the scene; `doubted` differs but has not proved a thing."""
+    def learn(self, covered: Image, doubted: Image, lit: Image, active: Image, dt_s: float) -> None:
+        """Learns from this frame. `covered` (255) hides the scene; `doubted` differs but has not proved a thing.
+
+        What is merely `lit` (255) says nothing of how much the scene wavers.
+        """
         dt_s, resting_s = dt_s + self._resting_s, self._resting_s
         self._resting_s = 0.0
         rate = _ema(LEARN_S, dt_s)
         free = cv2.bitwise_not(covered)
         cv2.accumulateWeighted(self.now, self._mean, rate, mask=cv2.subtract(free, doubted))
         cv2.accumulateWeighted(self.now, self._mean, rate * 0.5, mask=doubted)
-        np.minimum(self._difference, np.uint8(WIDEST_STEP), out=self._difference)
-        cv2.accumulateWeighted(self._difference, self._spread, rate, mask=free)
+        np.minimum(self.difference, np.uint8(WIDEST_STEP), out=self.difference)
+        cv2.accumulateWeighted(self.difference, self._spread, rate, mask=cv2.subtract(free, lit))
         cv2.accumulateWeighted(self.now, self._fast, _ema(FAST_S, dt_s - resting_s))
         if self._has_older:
             np.add(self._still_s, dt_s - resting_s, out=self._still_s)
@@ -206,12 +214,15 @@ class Background:
         self._draw_mean()
         self._draw_limits()
 
-    def absorb(self, where: Image) -> None:
-        """What stands at `where` (uint8 mask) becomes background; what was there is kept as the older layer."""
-        cv2.copyTo(self.expected, where, self._older)
-        cv2.bitwise_or(self._older_known, where, dst=self._older_known)
-        cv2.copyTo(self._fast, where, self._mean)
-        self._has_older = True
+    def absorb(self, stands: Image, gone: Image) -> None:
+        """What stands for long becomes background, with what it hides kept as the older layer; so does what came to
+        light where a thing had been learned, but that thing is forgotten. Both are uint8 masks.
+        """
+        cv2.copyTo(self.expected, stands, self._older)
+        cv2.bitwise_or(self._older_known, stands, dst=self._older_known)
+        cv2.subtract(self._older_known, gone, dst=self._older_known)
+        cv2.copyTo(self._fast, cv2.bitwise_or(stands, gone), self._mean)
+        self._has_older = bool(cv2.countNonZero(self._older_known))
         self._draw_mean()
 
     def uncover(self) -> None:
@@ -221,7 +232,7 @@ class Background:
         cv2.convertScaleAbs(self._fast, dst=self._recent)
         back = cv2.compare(cv2.absdiff(self._recent, self._older), self._limit, cv2.CMP_LT)
         back = cv2.bitwise_and(back, self._older_known)
-        back = cv2.bitwise_and(back, cv2.compare(self._difference, self._limit, cv2.CMP_GT))
+        back = cv2.bitwise_and(back, cv2.compare(self.difference, self._limit, cv2.CMP_GT))
         back[self._still_s <= 0.5] = 0
         if not cv2.countNonZero(back):
             return

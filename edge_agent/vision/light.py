@@ -29,6 +29,8 @@ class Light:
     gain: float
     offset: float
     changed_share: float
+    changed_areas: int
+    """Of nine areas of the picture, those of which a quarter is explained by no light."""
     rows: Image | None
     """Gain of each row of pixels (H, 1) float32 where lamps flicker in bands, else None."""
 
@@ -110,5 +112,10 @@ def match(now: Image, was: Image, seen: Image, height: int) -> Light:
         rows = _bands(now, expected, seen, height)
         if rows is not None:
             expected *= rows[CELL // 2 :: CELL][: len(expected)]
-    error = np.abs(now - expected)[seen]
-    return Light(gain, offset, np.count_nonzero(error > CHANGED) / len(error), rows)
+    changed = (np.abs(now - expected) > CHANGED) & seen
+    share = np.count_nonzero(changed) / np.count_nonzero(seen)
+    areas = 0
+    if share > 0.1 and min(changed.shape) >= 3:
+        ninths = cv2.resize(changed.astype(np.float32), (3, 3), interpolation=cv2.INTER_AREA)
+        areas = int(np.count_nonzero(ninths > 0.25))
+    return Light(gain, offset, share, areas, rows)

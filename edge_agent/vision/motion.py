@@ -29,6 +29,8 @@ WORKING_AREA = 320 * 240
 STATIC_S = 12.0
 """What stood without stirring for so long becomes part of the scene."""
 GHOST_S = 0.7
+GONE = -0.3
+"""A patch that stands still so long and has less contour than the scene had there shows that something has left."""
 WARY_S = 2.5
 """So long after the start it was not seen yet how restless the scene is."""
 LONGEST_STEP_S = 5.0
@@ -92,6 +94,7 @@ class MotionDetector:
         cv2.blur(_shrunk(luma, view.width, view.height), (3, 3), dst=view.smooth)
         scene.take(view.smooth)
         if not first and self._is_global(scene, dt_s):
+            view.things.dazzle(t_ms / 1000)
             scene.restart()
             scene.take(view.smooth)
             view.foreground = view.nothing
@@ -114,6 +117,7 @@ class MotionDetector:
         view.foreground = found.mask
         restless = max(0.5 * view.unrest.everywhere, math.exp(-scene.learned_s / WARY_S))
         view.things.follow(found.blobs, now_s, dt_s, restless)
+        view.things.hold(active, now_s)
         self._learn(view, found, differs, active, now_s, dt_s)
         return self._observation(view, t_ms, now_s)
 
@@ -129,6 +133,8 @@ class MotionDetector:
         share = scene.changed_share
         sudden = share - self._usual_change
         self._usual_change += (share - self._usual_change) * min(1.0, dt_s / 1.0)
+        if sudden > 0.25 and share > 0.3 and scene.changed_areas >= 7:
+            return True
         return share > 0.85 or (share > 0.5 and sudden > 0.35)
 
     def _learn(self, view: _View, found: Patches, differs: Image, active: Image, now_s: float, dt_s: float) -> None:
@@ -136,22 +142,28 @@ class MotionDetector:
         covering: list[int] = []
         proven: list[int] = []
         settled: list[int] = []
+        gone: list[int] = []
         for track in view.things.tracks:
             if track.seen_s != now_s:
                 continue
             still_s = now_s - track.stirred_s
-            if still_s > STATIC_S or (track.blob.contour < -0.3 and still_s > GHOST_S):
+            if track.blob.contour < GONE and still_s > GHOST_S:
+                gone.append(track.blob.label)
+            elif still_s > STATIC_S:
                 settled.append(track.blob.label)
             elif view.things.holds(track, now_s) if track.confirmed else now_s - track.birth_s < 1.0:
                 covering.append(track.blob.label)
                 if track.confirmed:
                     proven.append(track.blob.label)
-        if settled:
-            scene.absorb(found.drawn(settled))
+        if settled or gone:
+            scene.absorb(found.drawn(settled), found.drawn(gone))
         covered = found.drawn(covering)
+        for track in view.things.hidden(now_s):
+            where = slice(track.blob.y0, track.blob.y1), slice(track.blob.x0, track.blob.x1)
+            covered[where] |= differs[where]
         thing = covered if len(proven) == len(covering) else found.drawn(proven)
-        view.unrest.see(cv2.subtract(found.mask, thing), dt_s)
-        scene.learn(covered, cv2.subtract(differs, covered), active, dt_s)
+        view.unrest.see(cv2.subtract(found.stirring, thing), dt_s)
+        scene.learn(covered, cv2.subtract(differs, covered), found.light, active, dt_s)
         scene.uncover()
 
     def _observation(self, view: _View, t_ms: float, now_s: float) -> Observation:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.vision.background import Background
+from edge_agent.vision.background import CHANGE_SCALE, Background
 from edge_agent.vision.things import Blob
 
 Image = NDArray[Any]
@@ -22,15 +22,24 @@ WINDOW = (3, 3)
 """Pixels at half size over which textures are compared."""
 JOIN = np.ones((5, 3), np.uint8)
 RIM = np.ones((3, 3), np.uint8)
+TREMBLING = 0.25 * CHANGE_SCALE
+"""Grey levels, scaled, by which the pixels of a patch must change in the mean, above what the picture does."""
 CHANGED_BELOW = 0.5
 LIT_ABOVE = 0.85
+SHARP = 0.22
+"""A body differs as much just within its contour as inside; a beam, a shadow or what is near the lens fades out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patches:
-    """The patches of one frame: `mask` (uint8, working size) of their pixels, `labels` (half size), and each one."""
+    """The patches of one frame: `mask` (uint8, working size) of their pixels, `labels` (half size), and each one.
+
+    `light` are the patches that only another light makes; `stirring` all others, also those too small to be a thing.
+    """
 
     mask: Image
+    light: Image
+    stirring: Image
     labels: Image
     blobs: tuple[Blob, ...]
 
@@ -39,14 +48,20 @@ class Patches:
         height, width = self.mask.shape
         if not chosen:
             return np.zeros((height, width), np.uint8)
-        table = np.zeros(int(self.labels.max()) + 1, np.uint8)
-        table[chosen] = 255
-        return cv2.resize(table[self.labels], (width, height), interpolation=cv2.INTER_NEAREST)
+        table = np.zeros(int(self.labels.max()) + 1, bool)
+        table[chosen] = True
+        return _spread(table, self.labels, self.mask.shape)
 
 
 def cleaned(differs: Image) -> Image:
     """The majority of 5x5 pixels; for a mask the same as a median, at a quarter of its cost."""
     return cv2.threshold(cv2.blur(differs, (5, 5)), 130, 255, cv2.THRESH_BINARY)[1]
+
+
+def _spread(chosen: Image, labels: Image, shape: tuple[int, ...]) -> Image:
+    """uint8 mask of `shape`, 255 where `chosen` (bool, by label) holds for the label."""
+    table = chosen.astype(np.uint8) * np.uint8(255)
+    return cv2.resize(table[labels], (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST)
 
 
 def _half(picture: Image) -> Image:
@@ -63,7 +78,9 @@ def textures(now: Image, was: Image, noise: float) -> tuple[Image, Image, Image]
     var_now = cv2.subtract(cv2.sqrBoxFilter(now, cv2.CV_32F, WINDOW), cv2.multiply(mean_now, mean_now))
     var_was = cv2.subtract(cv2.sqrBoxFilter(was, cv2.CV_32F, WINDOW), cv2.multiply(mean_was, mean_was))
     both = cv2.subtract(cv2.blur(cv2.multiply(now, was), WINDOW), cv2.multiply(mean_now, mean_was))
-    floor = 4.0 * noise * noise
+    # What is too dark to show its texture may show it in more light.
+    rise = cv2.divide(mean_now + np.float32(4.0), mean_was + np.float32(4.0))
+    floor = np.float32(4.0 * noise * noise) * np.maximum(rise * rise, 1.0)
     var_now, var_was = np.maximum(var_now, 0.01), np.maximum(var_was, 0.01)
     agreed = np.sqrt(var_now * var_was)
     changed = (np.maximum(var_now, var_was) > floor) & (both < agreed * np.float32(CHANGED_BELOW))
@@ -77,9 +94,8 @@ def cut(scene: Background, differs: Image, active: Image, before: Image, unrest:
     `unrest` (float32 at half size) says how restless each place is.
     """
     mask = cleaned(differs)
-    nothing = Patches(mask, np.zeros((0, 0), np.uint16), ())
     if cv2.countNonZero(mask) == 0:
-        return nothing
+        return Patches(mask, mask, mask, np.zeros((0, 0), np.uint16), ())
     # More must stir in a patch the more stirs elsewhere: rain and noise are everywhere.
     outside = cv2.countNonZero(cv2.subtract(active, cv2.dilate(mask, JOIN)))
     stirring_share = 0.01 + 2.5 * outside / mask.size
@@ -100,8 +116,8 @@ def cut(scene: Background, differs: Image, active: Image, before: Image, unrest:
     likely = (area >= least_area) & (shares(cv2.bitwise_and(mask, scene.clearly())) >= 1.0)
     likely[0] = False
     if not likely.any():
-        mask.fill(0)
-        return nothing
+        nothing = np.zeros_like(mask)
+        return Patches(nothing, nothing, mask, labels, ())
     chosen = np.flatnonzero(likely)
     x0, y0 = int(stats[chosen, 0].min()), int(stats[chosen, 1].min())
     x1 = int((stats[chosen, 0] + stats[chosen, 2]).max())
@@ -115,14 +131,28 @@ def cut(scene: Background, differs: Image, active: Image, before: Image, unrest:
     inside = (rows - window[0].start) * changed.shape[1] + (columns - window[1].start)
     n_changed = sums(changed.ravel()[inside] * weight) * (4.0 / 255.0)
     n_lit = sums(lit.ravel()[inside] * weight) * (4.0 / 255.0)
-    likely &= (n_changed >= 0.1 * area) & (n_changed >= 0.5 * n_lit)
     body = (_half(mask) > 127).astype(np.uint8)
-    on_ring = cv2.subtract(body, cv2.erode(body, RIM)).ravel()[here]
+    inner = cv2.erode(body, RIM)
+    on_ring = cv2.subtract(body, inner).ravel()[here]
+    just_inside = cv2.subtract(inner, cv2.erode(inner, RIM)).ravel()[here]
+    difference = _half(scene.difference).ravel()[here].astype(np.float32)
+    inside_area = sums(just_inside)
+    peak = sums(difference * difference) / (sums(difference) + 1.0)
+    sharp = np.where(inside_area >= 12, sums(difference * just_inside) / (inside_area * peak + 1.0), 1.0)
+    light = (n_changed < 0.1 * area) | (n_changed < 0.5 * n_lit) | (sharp < SHARP)
+    lit_mask, stirring_mask = np.zeros_like(mask), mask
+    if (light & likely).any():
+        lit_mask = _spread(light & likely, labels, mask.shape)
+        stirring_mask = cv2.subtract(mask, lit_mask)
+    likely &= ~light
     edges = edge.ravel()[inside] * on_ring
     contour = sums(edges) / (sums(np.abs(edges)) + 1.0)
     stirring = shares(cv2.bitwise_and(mask, active))
     differed = shares(cv2.bitwise_and(mask, before))
     restless = sums(unrest.ravel()[here] * weight)
+    # Who stands still changes little but everywhere: the mean tells what no single pixel does.
+    trembling = sums(_half(scene.change).ravel()[here] * weight) / (area * 255.0 / 4.0 + 1.0)
+    usual = 2.5 * cv2.mean(scene.change)[0] + TREMBLING
     centre_x, centre_y = sums(columns * weight), sums(rows * weight)
     chosen = np.flatnonzero(likely)
     if len(chosen) > MAX_BLOBS:
@@ -130,9 +160,7 @@ def cut(scene: Background, differs: Image, active: Image, before: Image, unrest:
         likely[:] = False
         likely[chosen] = True
     if not likely[1:].all():
-        table = likely.astype(np.uint8) * np.uint8(255)
-        drawn = cv2.resize(table[labels], (mask.shape[1], mask.shape[0]), interpolation=cv2.INTER_NEAREST)
-        cv2.bitwise_and(mask, drawn, dst=mask)
+        mask = cv2.bitwise_and(mask, _spread(likely, labels, mask.shape))
     blobs = []
     for number in chosen.tolist():
         x, y, w, h, _ = stats[number].tolist()
@@ -148,11 +176,12 @@ def cut(scene: Background, differs: Image, active: Image, before: Image, unrest:
                 pixels,
                 2.0 * float(centre_x[number]) / mass + 0.5,
                 2.0 * float(centre_y[number]) / mass + 0.5,
-                float(stirring[number]) >= max(3.0, stirring_share * pixels),
+                float(stirring[number]) >= max(3.0, stirring_share * pixels) or float(trembling[number]) > usual,
                 float(contour[number]),
                 float(differed[number]),
                 float(n_changed[number]) / pixels,
                 float(restless[number]) / mass,
+                float(sharp[number]),
             )
         )
-    return Patches(mask, labels, tuple(blobs))
+    return Patches(mask, lit_mask, stirring_mask, labels, tuple(blobs))

@@ -8,6 +8,12 @@ sway, again and again. A thing that stopped in a still place stays one while som
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+from numpy.typing import NDArray
+
+Image = NDArray[Any]
 
 MAX_TRACKS = 48
 FORGET_S = 0.6
@@ -15,12 +21,12 @@ FORGET_S = 0.6
 REMEMBER_S = 8.0
 """A thing that vanished inside the picture (still, dazzled, behind rain) is the same one if it stirs there again."""
 LEAST_HITS = 3
-"""Frames in which a thing must be seen; more where much appears and vanishes, since chance then makes paths."""
-LEAST_AGE_S = 0.18
-"""At few frames a second two frames so far apart do."""
-RESTLESS_HITS = 5
+"""Frames in which a thing must be seen; in a still scene at few frames a second one less."""
+LEAST_AGE_S = 0.14
+RESTLESS_AGE_S = 1.0
+"""So long a thing must be seen, and longer where it is restless or much appears and vanishes: chance makes paths."""
 LEAST_TRAVEL = 3.0
-TRAVEL_SHARE = 0.12
+TRAVEL_SHARE = 0.1
 RESTLESS_TRAVEL_SHARE = 0.6
 """Pixels, and shares of its own size, that a thing must travel: in a still place, and more in a restless one."""
 STRAIGHT = 0.35
@@ -29,13 +35,25 @@ WINDOW_S = 3.0
 """Displacement counts over at most so long."""
 PROOF_LASTS_S = 1.5
 """In a restless place a thing must prove itself anew within this time to count as moving."""
+PROVEN_FIRST = 0.3
+"""Where two could be continued by the same patch, a proven thing is, unless it fits far worse."""
 LITTER_S = 2.0
 LITTER = 4.0
+USUAL_STEP = 0.05
+USUAL_ABOVE = 0.9
+"""The size below which nine tenths of the patches are that proved nothing follows them by such steps."""
 SMALL_SHARE = 0.003
 """More new small patches a second than LITTER are rain, snow or insects: things must then be larger than those."""
 STIRRING_S = 3.0
-"""A confirmed thing counts as moving so long after it last stirred."""
+STANDING_S = 12.0
+"""A confirmed thing counts as moving so long after it last stirred; longer where it surely stands in the scene."""
 LASTING_SHARE = 0.2
+HELD_S = 15.0
+"""So long a thing that is no longer seen is kept by what stirs where it stood."""
+HIDDEN_S = 2.5
+"""So long nothing is learned where a proven thing was seen last."""
+FELT_S = 1.5
+"""Who stands still stirs no less often than this."""
 
 
 @dataclass(slots=True)
@@ -60,6 +78,8 @@ class Blob:
     """Share of its pixels whose texture is another than the background's."""
     restless: float
     """How restless the place is, 0..1."""
+    sharp: float
+    """How much it differs just within its contour against inside, 0..1: light fades out."""
 
     @property
     def size(self) -> int:
@@ -92,6 +112,9 @@ class Track:
     proved_s: float = -math.inf
     restless: float = 0.0
     merged: bool = False
+    dazzled: bool = False
+    held_s: float = -math.inf
+    """When it was last felt rather than seen: nothing differs where it stood still, but there it stirs."""
     velocity: tuple[float, float] = field(default=(0.0, 0.0))
 
     def travelled(self) -> float:
@@ -145,7 +168,8 @@ def _continuations(track: Track, blobs: Sequence[Blob], dt_s: float) -> Iterator
         if gap_x < 0.0 and gap_y < 0.0:
             shared = (min(x1, blob.x1) - max(x0, blob.x0)) * (min(y1, blob.y1) - max(y0, blob.y0))
             smaller = min((x1 - x0) * (y1 - y0), (blob.x1 - blob.x0) * (blob.y1 - blob.y0))
-            yield 1.0 + shared / max(1.0, smaller), number
+            larger = max((x1 - x0) * (y1 - y0), (blob.x1 - blob.x0) * (blob.y1 - blob.y0))
+            yield 1.0 + 0.5 * shared / max(1.0, smaller) + 0.5 * shared / max(1.0, larger), number
             continue
         allowed = 4.0 + 0.5 * max(longest, blob.x1 - blob.x0, blob.y1 - blob.y0)
         if gap_x >= allowed or gap_y >= allowed or not 0.25 < blob.area / max(1.0, last.area) < 4.0:
@@ -166,6 +190,7 @@ class Things:
         self.litter = 0.0
         self.litter_area = 0.0
         self._unknown = 1.0
+        self._usual = math.log(20.0)
         self._watched_s = 0.3
         self._born = 0
 
@@ -178,7 +203,7 @@ class Things:
         """Continues, begins and drops tracks with one frame's blobs; `restless` (0..1) is the scene as a whole."""
         self._unknown = restless
         pairs = [
-            (score, t, b)
+            (score + PROVEN_FIRST * track.confirmed, t, b)
             for t, track in enumerate(self.tracks)
             for score, b in _continuations(track, blobs, now_s - track.seen_s)
             if not (track.confirmed and self._may_be_litter(blobs[b]) and not self._lasts(track, blobs[b]))
@@ -191,19 +216,25 @@ class Things:
             if t in used_tracks:
                 continue
             if b in used_blobs:
-                self.tracks[t].merged |= score > 1.5
+                self.tracks[t].merged |= score > 1.4
                 continue
             used_tracks.add(t)
             used_blobs.add(b)
             self._continue(self.tracks[t], blobs[b], now_s)
         heirs = {
-            b: self.tracks[t]
+            b
             for score, t, b in pairs
-            if score > 1.3 and b not in used_blobs and self.tracks[t].confirmed and blobs[b].restless < 0.5
+            if score > 1.3 + PROVEN_FIRST
+            and b not in used_blobs
+            and self.tracks[t].confirmed
+            and self._wary(blobs[b], blobs[b].restless) < 0.5
         }
         self.tracks = [
-            track for track in self.tracks if now_s - track.seen_s <= track.kept_s(self._width, self._height)
+            track
+            for track in self.tracks
+            if now_s - max(track.seen_s, track.held_s) <= track.kept_s(self._width, self._height)
         ]
+        self._learn_usual()
         self._count_litter([blob for b, blob in enumerate(blobs) if b not in used_blobs and b not in heirs], dt_s)
         for b, blob in enumerate(blobs):
             if b in used_blobs or len(self.tracks) >= MAX_TRACKS:
@@ -212,7 +243,7 @@ class Things:
             track = Track(blob, now_s, now_s, now_s, blob.cx, blob.cy, blob.cx, blob.cy, box, now_s)
             track.restless = blob.restless
             if b in heirs:
-                track.confirmed, track.reach, track.proved_s = True, heirs[b].reach, now_s
+                track.confirmed, track.proved_s = True, now_s
             self.tracks.append(track)
 
     def _count_litter(self, born: Sequence[Blob], dt_s: float) -> None:
@@ -223,6 +254,24 @@ class Things:
         for area in areas:
             self._born += 1
             self.litter_area += max(0.03, 1.0 / self._born) * (area - self.litter_area)
+
+    def _learn_usual(self) -> None:
+        """How large what stirs without ever being a thing is: what is far larger is not explained by it."""
+        for track in self.tracks:
+            if not track.confirmed:
+                above = math.log(track.blob.area) > self._usual
+                self._usual += USUAL_STEP * (USUAL_ABOVE if above else USUAL_ABOVE - 1.0)
+
+    def _wary(self, blob: Blob, restless: float) -> float:
+        """How much more than in a still place it takes to prove a thing, 0..1."""
+        times_usual = math.log(blob.area) - self._usual
+        explained = min(1.0, max(0.0, (3.0 - times_usual) / 2.0))
+        # Only where weather makes many patches is their size known; one screen or flag says nothing of another.
+        return max(restless, self._unknown) * (1.0 - self._weather() * (1.0 - explained))
+
+    def _weather(self) -> float:
+        """How surely it rains, snows or swarms, 0..1."""
+        return min(1.0, max(0.0, self.litter / LITTER - 0.5))
 
     @staticmethod
     def _lasts(track: Track, blob: Blob) -> bool:
@@ -252,7 +301,7 @@ class Things:
             track.velocity[0] * (1 - blend) + blend * move_x / dt_s,
             track.velocity[1] * (1 - blend) + blend * move_y / dt_s,
         )
-        track.blob, track.seen_s, track.merged = blob, now_s, False
+        track.blob, track.seen_s, track.merged, track.dazzled = blob, now_s, False, False
         track.hits += 1
         track.restless += (blob.restless - track.restless) / min(track.hits, 5)
         track.reach = max(track.reach, track.travelled())
@@ -260,7 +309,7 @@ class Things:
             track.stirred_s = now_s
         if self._proves(track, now_s):
             track.confirmed, track.proved_s = True, now_s
-            if track.restless > 0.5:
+            if self._wary(blob, track.restless) > 0.5:
                 track.open_window(now_s)
 
     def _may_be_litter(self, blob: Blob) -> bool:
@@ -271,29 +320,65 @@ class Things:
         blob = track.blob
         if self._may_be_litter(blob) or blob.structure < 0.1:
             return False
-        wary = max(track.restless, self._unknown)
+        wary = self._wary(blob, track.restless)
         loose = track.lasting < 0.6 * (track.hits - 1)
         if not track.confirmed:
-            least_hits = LEAST_HITS + RESTLESS_HITS * wary + min(6, self._crowd // 5) + (3 if loose else 0)
-            if track.hits < least_hits and not (wary < 0.1 and now_s - track.birth_s >= LEAST_AGE_S and not loose):
+            crowded = min(6.0, self._crowd / 3.0) * min(1.0, 3.0 * wary)
+            least_s = LEAST_AGE_S + RESTLESS_AGE_S * wary + 0.1 * (crowded + loose * (1.0 + 2.0 * self._weather()))
+            if now_s - track.birth_s < least_s or track.hits < LEAST_HITS + loose - (wary < 0.1):
                 return False
             if track.strays > 0.2 * track.hits:
                 return False
         travelled = track.travelled()
         if travelled < max(0.75 if loose else 0.0, STRAIGHT + RESTLESS_STRAIGHT * wary) * track.path:
             return False
-        need = max(LEAST_TRAVEL, (TRAVEL_SHARE + RESTLESS_TRAVEL_SHARE * wary) * blob.size)
+        need = LEAST_TRAVEL + (TRAVEL_SHARE + RESTLESS_TRAVEL_SHARE * wary) * blob.size
         return travelled >= need and track.grown() >= need
 
-    def moving(self, now_s: float) -> list[Track]:
-        """The things that are seen in the frame at `now_s` and move, or stirred a short while ago."""
+    def dazzle(self, now_s: float) -> None:
+        """The scene is learned anew: what stands in it no longer differs from it."""
+        for track in self.tracks:
+            seen = now_s - max(track.seen_s, track.held_s) <= FORGET_S
+            track.dazzled = (
+                seen and track.confirmed and track.came_far() and self._wary(track.blob, track.restless) < 0.5
+            )
+
+    def hold(self, active: Image, now_s: float) -> None:
+        """Keeps dazzled things for a while as long as it stirs where they stood, far more than elsewhere.
+
+        `active` is a uint8 mask of what changes right now.
+        """
+        dazzled = [track for track in self.tracks if track.dazzled and track.seen_s != now_s]
+        if not dazzled:
+            return
+        usual = cv2.countNonZero(active) / active.size
+        for track in dazzled:
+            blob = track.blob
+            part = active[blob.y0 : blob.y1, blob.x0 : blob.x1]
+            if now_s - track.seen_s <= HELD_S and cv2.countNonZero(part) >= max(4.0, (0.002 + 3.0 * usual) * part.size):
+                track.held_s = now_s
+
+    def hidden(self, now_s: float) -> list[Track]:
+        """Proven things that are not seen just now: dazzled, behind rain, or merged with another."""
         return [
-            track for track in self.tracks if track.confirmed and track.seen_s == now_s and self.holds(track, now_s)
+            track
+            for track in self.tracks
+            if track.confirmed and track.came_far() and 0.0 < now_s - track.seen_s <= HIDDEN_S
+        ]
+
+    def moving(self, now_s: float) -> list[Track]:
+        """The things that are seen or felt in the frame at `now_s` and move, or stirred a short while ago."""
+        return [
+            track
+            for track in self.tracks
+            if track.confirmed
+            and ((track.seen_s == now_s and self.holds(track, now_s)) or now_s - track.held_s <= FELT_S)
         ]
 
     def holds(self, track: Track, now_s: float) -> bool:
         """Whether a confirmed thing still counts as one that moves."""
-        if now_s - track.stirred_s > STIRRING_S or self._may_be_litter(track.blob):
+        patience_s = STANDING_S if track.blob.contour > 0.2 and track.hits > 10 else STIRRING_S
+        if now_s - track.stirred_s > patience_s or self._may_be_litter(track.blob):
             return False
         lately = now_s - track.proved_s <= PROOF_LASTS_S
-        return lately or (track.came_far() and track.restless <= 0.5)
+        return lately or (track.came_far() and self._wary(track.blob, track.restless) <= 0.5)
