@@ -4,7 +4,6 @@ Pure: frames and their times come in as arguments. Works at a small size of its 
 early at a frame in which nothing differs: that is what most frames of a watch are.
 """
 
-import math
 from typing import Any
 
 import cv2
@@ -31,8 +30,6 @@ STATIC_S = 12.0
 GHOST_S = 0.7
 GONE = -0.3
 """A patch that stands still so long and has less contour than the scene had there shows that something has left."""
-WARY_S = 2.5
-"""So long after the start it was not seen yet how restless the scene is."""
 LONGEST_STEP_S = 5.0
 """Frames further apart are taken for this: what went on between them is not known."""
 
@@ -104,6 +101,7 @@ class MotionDetector:
         if not scene.ready:
             view.foreground = view.nothing
             scene.rest(dt_s)
+            view.unrest.rest(dt_s)
             return Observation(t_ms, ready=False)
         if cv2.countNonZero(differs) < view.places.least_area and not view.things.tracks:
             view.foreground = view.nothing
@@ -115,8 +113,7 @@ class MotionDetector:
         active = scene.active()
         found = patches.cut(scene, differs, active, view.foreground, view.unrest.at_half_size(), view.places.least_area)
         view.foreground = found.mask
-        restless = max(0.5 * view.unrest.everywhere, math.exp(-scene.learned_s / WARY_S))
-        view.things.follow(found.blobs, now_s, dt_s, restless)
+        view.things.follow(found.blobs, now_s, dt_s, max(0.5 * view.unrest.everywhere, view.unrest.unknown))
         view.things.hold(active, now_s)
         self._learn(view, found, differs, active, now_s, dt_s)
         return self._observation(view, t_ms, now_s)

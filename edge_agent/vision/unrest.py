@@ -17,6 +17,9 @@ Image = NDArray[Any]
 
 LEARN_S = 8.0
 FORGET_S = 120.0
+FIRST_S = 1.0
+KNOWN_S = 3.5
+"""A scene is unknown for the first second, and known well enough soon after the third."""
 LEAST_SHARE = 26
 """A tenth of a cell's pixels (of 255) must stir for the cell to count."""
 CALM = 0.05
@@ -32,10 +35,15 @@ class Unrest:
         cells = cells_of(np.zeros(shape, np.uint8))
         self._share: Image = np.zeros(cells.shape, np.float32)
         self._half_size = (shape[1] // 2, shape[0] // 2)
-        self._watched_s = 1.0
+        self._watched_s = 0.0
         self._resting_s = 0.0
         self.everywhere = 0.0
         """How restless the scene is as a whole, 0..1."""
+
+    @property
+    def unknown(self) -> float:
+        """How little is known yet of where the scene is restless: 1 at the start, 0 after a few seconds."""
+        return min(1.0, max(0.0, (KNOWN_S - self._watched_s - self._resting_s) / (KNOWN_S - FIRST_S)))
 
     def rest(self, dt_s: float) -> None:
         """Nothing stirred for `dt_s`."""
@@ -45,13 +53,13 @@ class Unrest:
         """Takes in what stirs (uint8 mask at working size) and is no proven thing."""
         if self._resting_s:
             self._watched_s += self._resting_s
-            self._share *= np.float32(math.exp(-self._resting_s / min(FORGET_S, self._watched_s)))
+            self._share *= np.float32(math.exp(-self._resting_s / min(FORGET_S, max(FIRST_S, self._watched_s))))
             self._resting_s = 0.0
         self._watched_s += dt_s
         stirs = cells_of(stirring) > LEAST_SHARE
         # At first a plain average over the time watched, so that a windy scene is known after a second or two.
-        rise = 1.0 - math.exp(-dt_s / min(LEARN_S, self._watched_s))
-        fall = 1.0 - math.exp(-dt_s / min(FORGET_S, self._watched_s))
+        rise = 1.0 - math.exp(-dt_s / min(LEARN_S, max(FIRST_S, self._watched_s)))
+        fall = 1.0 - math.exp(-dt_s / min(FORGET_S, max(FIRST_S, self._watched_s)))
         self._share += np.where(stirs, rise * (1.0 - self._share), -fall * self._share).astype(np.float32)
         self.everywhere = min(1.0, 3.0 * float(np.count_nonzero(self._share > CALM)) / self._share.size)
 
