@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.cost.contenders import Motion, Ours, Streams, clips_made
+from benchmarks.results import write_section
 from deploy.demo.scene import prepare_scene
 from tests.support.rtsp_server import RtspServer, missing
 
@@ -91,7 +92,7 @@ def main() -> None:
     table = render(runs, given)
     print(table)
     section = "main stream only" if given.main_only else "main + sub-stream"
-    write_section(section, table)
+    write_section(RESULTS, "Cost: ours beside Motion 4.5.1", section, table)
 
 
 def render(runs: dict[str, list[Figures]], given: argparse.Namespace) -> str:
@@ -125,16 +126,6 @@ def _median_cpu(all_figures: list[Figures]) -> float:
 
 def _median_peak(all_figures: list[Figures]) -> float:
     return statistics.median(figures.peak_mib for figures in all_figures)
-
-
-def write_section(title: str, table: str) -> None:
-    """Replace one section of RESULTS.md, keeping the others."""
-    text = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else "# Cost: ours beside Motion 4.5.1\n"
-    head, *sections = text.split("\n## ")
-    kept = {section.split("\n", 1)[0]: section.split("\n", 1)[1] for section in sections}
-    kept[title] = f"\n{table}\n"
-    body = "".join(f"\n## {name}\n{kept[name]}" for name in sorted(kept))
-    RESULTS.write_text(head.rstrip("\n") + "\n" + body, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.results import write_section
 from benchmarks.road import Road
 from benchmarks.soak import quiet, report
 from benchmarks.soak.faults import Troubles
@@ -144,7 +145,7 @@ def run(minutes: float, seed: int, warm_up_s: float, folder: Path, output: Path)
     table, good = report.render(command, soak.rows, warm_up_s, dict(troubles.counts), count, codes, fsck)
     print(table)
     write_csv(output.parent / f"soak-{seed}.csv", soak.rows)
-    report.write_section(output, f"soak of {minutes:g} minutes", table)
+    write_section(output, quiet.HEADING, f"soak of {minutes:g} minutes", table)
     return good
 
 

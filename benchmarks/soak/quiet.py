@@ -15,13 +15,14 @@ import av
 import cv2
 import numpy as np
 
-from benchmarks.soak.report import write_section
+from benchmarks.results import write_section
 from benchmarks.soak.samples import folder_mib, of_process
 from edge_agent.outbox.inspect import read_stats
 from tests.support.system import Program, System, wait_for
 
 BOX = "quiet-01"
 BAR_BYTES = 1_000_000
+HEADING = "Long runs of the real programs"
 _SETTLE_S = 60.0
 _SAMPLE_S = 10.0
 
@@ -112,7 +113,7 @@ def run(minutes: float, folder: Path, output: Path) -> bool:
         ]
     )
     print(table)
-    write_section(output, "quiet hour", table)
+    write_section(output, HEADING, "quiet hour", table)
     return good
 
 

@@ -1,9 +1,8 @@
-"""The soak's table, and RESULTS.md with one section for each kind of run."""
+"""The soak's table and verdict."""
 
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from benchmarks.soak.samples import DISK, OF_A_PROCESS, WAITING, Figure, Trend, trend
 
@@ -80,13 +79,3 @@ def render(
         f"{'nothing lost' if whole else 'EVENTS LOST'}.",
     ]
     return "\n".join(lines), not grows and whole and ended_well
-
-
-def write_section(path: Path, title: str, table: str) -> None:
-    """Replace one section of RESULTS.md, keeping the others."""
-    text = path.read_text(encoding="utf-8") if path.exists() else "# Long runs\n"
-    head, *sections = text.split("\n## ")
-    kept = {section.split("\n", 1)[0]: section.split("\n", 1)[1] for section in sections}
-    kept[title] = f"\n{table}\n"
-    body = "".join(f"\n## {name}\n{kept[name].rstrip()}\n" for name in sorted(kept))
-    path.write_text(head.rstrip("\n") + "\n" + body, encoding="utf-8")
