@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,12 +38,12 @@ def wait_for(find: Callable[[], Found | None], what: str, within_s: float = 30.0
 
 
 class Program:
-    """One process with its log."""
+    """One process with its log; `within` is a command that runs it elsewhere, such as in a network namespace."""
 
-    def __init__(self, name: str, arguments: list[str], log: Path) -> None:
+    def __init__(self, name: str, arguments: list[str], log: Path, within: Sequence[str] = ()) -> None:
         self.log = log
         with log.open("ab") as file:
-            self.process = subprocess.Popen([program(name), *arguments], stdout=file, stderr=file)
+            self.process = subprocess.Popen([*within, program(name), *arguments], stdout=file, stderr=file)
 
     def stop(self, within_s: float = 40.0) -> int:
         """SIGTERM, and its exit code."""
@@ -70,18 +70,18 @@ class Program:
 
 
 class System:
-    """A collector and its boxes in one folder."""
+    """A collector and its boxes in one folder; it listens on `host`."""
 
-    def __init__(self, folder: Path, collector_options: str = "", broker: str = "") -> None:
+    def __init__(self, folder: Path, collector_options: str = "", broker: str = "", host: str = "127.0.0.1") -> None:
         self.folder = folder
         self.port, self.broker_port = free_port(), free_port()
-        broker = broker or f"{{embedded: true, listen: '127.0.0.1:{self.broker_port}'}}"
+        broker = broker or f"{{embedded: true, listen: '{host}:{self.broker_port}'}}"
         self._config = folder / "collector.yaml"
         self._config.write_text(
-            f"data: server\nbroker: {broker}\nhttp: {{listen: '127.0.0.1:{self.port}'}}\n{collector_options}",
+            f"data: server\nbroker: {broker}\nhttp: {{listen: '{host}:{self.port}'}}\n{collector_options}",
             encoding="utf-8",
         )
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{host}:{self.port}"
         self.boxes: dict[str, Program] = {}
         self.collector: Program | None = None
         self.session = requests.Session()
