@@ -64,7 +64,7 @@ def _look(address: SourceAddress, deadlines: Deadlines, clock: Clock) -> str:
             packets += 1
             size_bytes += len(packet.data)
             first_ms, last_ms = first_ms or packet.mono_ms, packet.mono_ms
-            pictures += len(reader.decode(raw))
+            pictures += len(reader.decode(packet, raw))
             if time.monotonic() - began > _LOOK_S:
                 break
     except CameraUnavailable as end:

@@ -92,10 +92,20 @@ def check(config_path: Path, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="A line for each episode, and a summary.")
 @click.option("--overlay", type=click.Path(path_type=Path), help="Write an MP4 with what was seen drawn into it.")
 @click.option("--masks", type=click.Path(path_type=Path, file_okay=False), help="Write a PNG for each frame here.")
+@click.option("--all-frames", is_flag=True, help="Look at every frame, not only at those that the agent would.")
 def detect(
-    source: str, config_path: Path | None, camera: str | None, as_json: bool, overlay: Path | None, masks: Path | None
+    source: str,
+    config_path: Path | None,
+    camera: str | None,
+    as_json: bool,
+    overlay: Path | None,
+    masks: Path | None,
+    all_frames: bool,
 ) -> None:
-    """Look at a recording with the agent's own detector, as fast as it goes: for tuning."""
+    """Look at a recording with the agent's own reader and detector, as fast as it goes: for tuning.
+
+    An overlay or masks show every frame, so every frame is looked at.
+    """
     if (config_path is None) != (camera is None):
         raise click.UsageError("--config and --camera go together")
     settings = MotionSettings() if config_path is None else _settings_of(_load(config_path), str(camera))
@@ -120,7 +130,9 @@ def detect(
     try:
         if masks is not None:
             masks.mkdir(parents=True, exist_ok=True)
-        summary = look_through(SourceAddress.parse(source), settings, tell, writer, masks)
+        summary = look_through(
+            SourceAddress.parse(source), settings, tell, writer, masks, all_frames or bool(overlay or masks)
+        )
     except (ValueError, CameraUnavailable, OSError) as error:
         raise click.ClickException(str(error)) from None
     finally:
@@ -131,6 +143,7 @@ def detect(
             "duration_s": round(summary.duration_s, 3),
             "frames": summary.frames,
             "decoded": summary.decoded,
+            "looked": summary.looked,
             "cpu_s": round(summary.cpu_s, 3),
             "episodes": summary.episodes,
         }
@@ -140,7 +153,7 @@ def detect(
         Console().print(table)
     click.echo(
         f"{summary.episodes} episodes in {summary.duration_s:.1f} s of video; "
-        f"{summary.decoded} frames looked at in {summary.cpu_s:.1f} s of CPU"
+        f"{summary.looked} of {summary.frames} frames looked at ({summary.decoded} decoded), {summary.cpu_s:.1f} s CPU"
     )
 
 

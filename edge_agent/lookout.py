@@ -13,13 +13,13 @@ from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from edge_agent.camera.frames import Frame
+from edge_agent.camera.frames import Frame, Interest
 from edge_agent.outbox.errors import OutboxFull
 from edge_agent.outbox.items import NewSnapshot
 from edge_agent.recording.snapshot import draw_snapshot
 from edge_agent.vision.episodes import EpisodeEnded, EpisodeEvent, EpisodeStarted, EpisodeTracker, EpisodeUpdated
 from edge_agent.vision.motion import MotionDetector
-from edge_agent.vision.observation import Box
+from edge_agent.vision.observation import Box, Observation
 from edge_agent.vision.schedule import Schedule
 from edge_agent.vision.settings import MotionSettings
 from vonggac.daemon.clock import Clock, new_id
@@ -76,7 +76,7 @@ class Lookout:
         self._told_state: str | None = None
         self._wanted_snapshots: deque[str] = deque(maxlen=8)
         self._episode: str | None = None
-        self._best: bytes | None = None
+        self._best: tuple[Frame, Box | None] | None = None  # drawn only when it is sent
         self._hours_checked_ms = float("-inf")
         self._looking = True
         self._at_night = False
@@ -93,7 +93,7 @@ class Lookout:
 
     # --- the looking thread --------------------------------------------------------------------------------------
 
-    def on_frame(self, frame: Frame) -> None:
+    def on_frame(self, frame: Frame) -> Interest:
         """Look at one frame; everything that follows from it is durable when this returns."""
         if self._wanted_snapshots:
             self._take_wanted_snapshots(frame)
@@ -102,17 +102,18 @@ class Lookout:
             self._follow_the_hours(frame.mono_ms)
             self._save_unsaved()
         if not self._looking:
-            return
+            return "none"
         observation = self._detector.look(frame.luma, frame.mono_ms)
         events = self._tracker.step(observation, frame.mono_ms)
         for event in events:
             if isinstance(event, EpisodeEnded):
                 self._on_event(event, frame)
         if self._tracker.is_best_moment:
-            self._best = self._draw(frame, self._tracker.best_box)
+            self._best = (frame, self._tracker.best_box)
         for event in events:
             if not isinstance(event, EpisodeEnded):
                 self._on_event(event, frame)
+        return interest(observation, self._tracker)
 
     def look_lost(self, reason: str) -> None:
         """No more frames, for now ("lost") or for good ("stopped"): an open episode ends with its last motion."""
@@ -138,7 +139,7 @@ class Lookout:
         if isinstance(event, EpisodeStarted):
             self._episode = new_id(self._clock)
             if self._best is None and frame is not None:
-                self._best = self._draw(frame, event.box)
+                self._best = (frame, event.box)
             snapshots = self._best_snapshot()
             started = messages.EpisodeStarted(
                 episode=self._episode,
@@ -189,7 +190,7 @@ class Lookout:
     def _best_snapshot(self) -> tuple[NewSnapshot, ...]:
         if self._best is None or self._episode is None:
             return ()
-        return (NewSnapshot(self._episode, self._best),)
+        return (NewSnapshot(self._episode, self._draw(*self._best)),)
 
     @staticmethod
     def _draw(frame: Frame, box: Box | None) -> bytes:
@@ -252,6 +253,13 @@ class Lookout:
                 snapshot_sha256=_sha256(snapshot),
             )
             self._save(taken, snapshot)
+
+
+def interest(observation: Observation, tracker: EpisodeTracker) -> Interest:
+    """What the reader has to know: an episode that has been told needs no close watching, only following."""
+    if not observation.ready or (observation.moving and not tracker.in_episode):
+        return "some"
+    return "known" if observation.moving else "none"
 
 
 def _sha256(snapshot: NewSnapshot) -> str:

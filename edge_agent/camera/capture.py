@@ -1,7 +1,8 @@
 """Keeps one stream of one camera coming: open, demux, look, and open again when it fails.
 
 Rules: a failure of the camera stays in this loop (reported, counted, retried); a frame is looked at in the thread that
-decoded it; `on_frame=None` never decodes. Callbacks run in this thread and must not block.
+decoded it; `on_frame=None` never decodes; `attention` says how much is decoded, None: all of it. Callbacks run in this
+thread and must not block.
 """
 
 import threading
@@ -12,7 +13,8 @@ from typing import Protocol
 import av
 from av.video.stream import VideoStream
 
-from edge_agent.camera.frames import Frame
+from edge_agent.camera.attention import Attention
+from edge_agent.camera.gaze import Gaze, Look, Seen
 from edge_agent.camera.packets import Packet, StreamInfo
 from edge_agent.camera.reader import Deadlines, Moments, Reader, StopWish, open_reader
 from edge_agent.camera.source import SourceAddress
@@ -27,8 +29,6 @@ _SETTLED_MS = 10_000.0  # a stream that lasted this long was a good one: the nex
 _REST_S = 5.0
 _GATHER_S = 0.37  # whole frame intervals would always meet the stream at the same point
 _LONGEST_GOP_MS = 35_000.0
-_LOGGED_DECODE_ERRORS = 1
-_HOPELESS_DECODE_ERRORS = 50  # in a row: the decoder and the stream do not fit any more
 
 
 class PacketHandler(Protocol):
@@ -55,7 +55,8 @@ class Capture:
         backoff: Backoff,
         stop: StopWish,
         on_packet: PacketHandler | None,
-        on_frame: Callable[[Frame], None] | None = None,
+        on_frame: Look | None = None,
+        attention: Attention | None = None,
         on_state: Callable[[State, str], None] | None = None,
         deadlines: Deadlines | None = None,
     ) -> None:
@@ -66,14 +67,15 @@ class Capture:
         self._stop = stop
         self._on_packet = on_packet
         self._on_frame = on_frame
+        self._attention = attention
         self._on_state = on_state
         self._deadlines = deadlines or Deadlines()
         self._lock = threading.Lock()  # guards what changes seldom; counters have one writer and need none
         self._stats = CaptureStats()
         self._rate = Rate()
-        self._packets = self._frames_decoded = self._decode_errors = self._discontinuities = 0
+        self._seen = Seen()
+        self._packets = self._discontinuities = 0
         self._last_packet_mono_ms: float | None = None
-        self._last_frame_mono_ms: float | None = None
 
     def stats(self) -> CaptureStats:
         """A snapshot, from any thread."""
@@ -86,11 +88,11 @@ class Capture:
             fps_in=fps,
             bitrate_in_bps=bps,
             packets=self._packets,
-            frames_decoded=self._frames_decoded,
-            decode_errors=self._decode_errors,
+            frames_decoded=self._seen.decoded,
+            decode_errors=self._seen.decode_errors,
             discontinuities=self._discontinuities,
             last_packet_mono_ms=self._last_packet_mono_ms,
-            last_frame_mono_ms=self._last_frame_mono_ms,
+            last_frame_mono_ms=self._seen.last_frame_mono_ms,
         )
 
     def run(self, pulse: Beat) -> None:
@@ -149,9 +151,9 @@ class Capture:
         # bit never sends one: it is looked at after a while, though nothing of it can be recorded.
         waits_for_key = True
         gives_up_ms = self._clock.mono_ms() + _LONGEST_GOP_MS
-        errors_in_a_row = 0
+        gaze = None if self._on_frame is None else Gaze(reader, self._attention, self._on_frame, self._seen)
         jumps = 0
-        for packet, raw in self._until_end(reader):
+        for packet, raw in self._until_end(reader, gaze):
             pulse.beat()
             self._packets += 1
             self._last_packet_mono_ms = packet.mono_ms
@@ -163,41 +165,23 @@ class Capture:
             waits_for_key = False
             if self._on_packet is not None:
                 self._on_packet(packet, reader.info)
-            if self._on_frame is None:
-                continue
-            try:
-                frames = reader.decode(raw)
-            except CameraUnavailable as error:
-                errors_in_a_row += 1
-                self._count_decode_error(error, errors_in_a_row)
-                if errors_in_a_row >= _HOPELESS_DECODE_ERRORS:
-                    raise
-                continue
-            for frame in frames:
-                errors_in_a_row = 0
-                self._look(frame)
+            if gaze is not None:
+                errors = self._seen.decode_errors
+                gaze.take(packet, raw)
+                self._tell_decode_errors(errors)
 
-    def _until_end(self, reader: Reader) -> Iterator[tuple[Packet, "av.Packet[VideoStream]"]]:
+    def _until_end(self, reader: Reader, gaze: Gaze | None) -> Iterator[tuple[Packet, "av.Packet[VideoStream]"]]:
         """The reader's packets; the last pictures of a stream that ended are looked at before it is told."""
         try:
             yield from reader.packets()
         except CameraUnavailable:
-            if self._on_frame is not None and self._frames_decoded:
-                for frame in reader.flush():
-                    self._look(frame)
+            if gaze is not None and self._seen.decoded:
+                gaze.finish()
             raise
 
-    def _look(self, frame: Frame) -> None:
-        if self._on_frame is None:
-            return
-        self._frames_decoded += 1
-        self._last_frame_mono_ms = frame.mono_ms
-        self._on_frame(frame)
-
-    def _count_decode_error(self, error: CameraUnavailable, in_a_row: int) -> None:
-        if in_a_row == _LOGGED_DECODE_ERRORS:
-            log.warning("packet cannot be decoded", camera=self.name, what=str(error))
-        self._decode_errors += 1
+    def _tell_decode_errors(self, before: int) -> None:
+        if before < self._seen.decode_errors and self._seen.errors_in_a_row == 1:
+            log.warning("packet cannot be decoded", camera=self.name, what=self._seen.last_error)
 
     def _opened(self, info: StreamInfo) -> None:
         with self._lock:

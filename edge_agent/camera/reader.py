@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
+from typing import Protocol, cast
 
 import av
 import av.error
@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 from edge_agent.camera import opening
 from edge_agent.camera.frames import Frame, Picture
 from edge_agent.camera.packets import Packet, StreamInfo
-from edge_agent.camera.parameter_sets import parameter_sets
+from edge_agent.camera.parameter_sets import continues_picture, parameter_sets
 from edge_agent.camera.source import SourceAddress
 from edge_agent.camera.timeline import Timeline
 from edge_agent.camera.unavailable import CameraUnavailable
@@ -77,8 +77,9 @@ class Reader:
         self.gather_s = 0.0
         self._held: list[Frame] = []
         self._moments: dict[int, float] = {}
-        self._last_mono_ms = self._shown_ms = self._arrival_ms = clock.mono_ms()
+        self._last_mono_ms = self.shown_ms = self._arrival_ms = clock.mono_ms()
         self._waited = False
+        self._in_pieces: bool | None = None
         self._parameter_sets: frozenset[bytes] = frozenset()
         rate = self._stream.average_rate or self._stream.guessed_rate
         context = self._stream.codec_context
@@ -106,7 +107,7 @@ class Reader:
         while not self._stop.is_set():
             begin: int | None = None
             end = 0
-            for raw in self._demux():
+            for raw in self._whole_pictures():
                 if self._stop.is_set():
                     return
                 stamp = raw.dts if raw.dts is not None else raw.pts
@@ -148,10 +149,6 @@ class Reader:
         dts = dts + offset if dts is not None else None
         placed = self._timeline.place(pts, dts, self._arrival_ms)
         self._last_mono_ms = placed.mono_ms
-        if raw.pts is not None:
-            self._moments[raw.pts] = placed.mono_ms
-            if len(self._moments) > _REMEMBERED_PACKETS:
-                del self._moments[next(iter(self._moments))]
         duration = None if self._clockless else raw.duration or None
         return Packet(
             data, placed.pts, placed.dts, duration, self.info.time_base, bool(raw.is_keyframe), placed.mono_ms
@@ -167,6 +164,31 @@ class Reader:
         if self._parameter_sets and not found <= self._parameter_sets:
             raise CameraUnavailable("changed", opening.changed(self._address))
         self._parameter_sets = found or self._parameter_sets
+
+    def _whole_pictures(self) -> Iterator["av.Packet[VideoStream]"]:
+        """Servers that repeat parameter sets before each slice make the demuxer cut a key frame in two: joined again.
+
+        Only a stream whose first key frame came in pieces pays for it, with one frame's delay of its key frames.
+        """
+        held: av.Packet[VideoStream] | None = None
+        held_ms = 0.0
+        for raw in self._demux():
+            if held is not None:
+                now_ms, whole = self._arrival_ms, bytes(raw)
+                if continues_picture(self.info.codec, whole):
+                    held, self._in_pieces = _joined(held, raw), True
+                    continue
+                if self._in_pieces is None:
+                    self._in_pieces = False
+                self._arrival_ms = held_ms
+                yield held
+                held, self._arrival_ms = None, now_ms
+            if raw.is_keyframe and self._in_pieces is not False:
+                held, held_ms = raw, self._arrival_ms
+            else:
+                yield raw
+        if held is not None:
+            yield held
 
     def _demux(self) -> Iterator["av.Packet[VideoStream]"]:
         asked_ms = self._clock.mono_ms()
@@ -197,14 +219,33 @@ class Reader:
     def _configure_decoder(stream: VideoStream) -> None:
         stream.codec_context.thread_count = 1
 
-    def decode(self, raw: "av.Packet[VideoStream]") -> list[Frame]:
+    def decode(self, packet: Packet, raw: "av.Packet[VideoStream]") -> list[Frame]:
         """The pictures that this packet completes (none or several where a codec reorders)."""
+        if raw.pts is not None:
+            self._moments[raw.pts] = packet.mono_ms
+            if len(self._moments) > _REMEMBERED_PACKETS:
+                del self._moments[next(iter(self._moments))]
         try:
             pictures = self._stream.codec_context.decode(raw)
         except av.error.FFmpegError:
             raise CameraUnavailable("decode", opening.undecodable(self._address)) from None
         held, self._held = self._held, []
         return held + [self._frame(picture) for picture in pictures]
+
+    def decode_alone(self, packet: Packet, raw: "av.Packet[VideoStream]") -> list[Frame]:
+        """The picture of a key frame, with nothing before or behind it; the decoder then stands as if just opened."""
+        self.restart_decoder(packet.mono_ms)
+        frames = self.decode(packet, raw) + self.flush()
+        self.restart_decoder(packet.mono_ms)
+        return frames
+
+    def restart_decoder(self, shown_ms: float) -> None:
+        """Forget all pictures: the next packet is a key frame. Those of `shown_ms` and before have been seen."""
+        if self._stream.codec_context.is_open:
+            self._stream.codec_context.flush_buffers()
+        self._held.clear()
+        self._moments.clear()
+        self.shown_ms = shown_ms
 
     def flush(self) -> list[Frame]:
         """The pictures that the decoder still holds back for reordering; ask once, when `packets()` has ended."""
@@ -215,13 +256,14 @@ class Reader:
 
     def _frame(self, picture: av.VideoFrame) -> Frame:
         mono_ms = self._moments.get(picture.pts, 0.0) if picture.pts is not None else self._last_mono_ms
-        self._shown_ms = max(mono_ms, self._shown_ms)  # who looks must never see time run backwards
+        self.shown_ms = max(mono_ms, self.shown_ms)  # who looks must never see time run backwards
         return Frame(
             luma=luma_of(picture),
-            mono_ms=self._shown_ms,
+            mono_ms=self.shown_ms,
             pts=picture.pts,
             width=picture.width,
             height=picture.height,
+            is_key=picture.key_frame,
             to_bgr=lambda: _as_bytes(picture, "bgr24"),
         )
 
@@ -234,6 +276,14 @@ def open_reader(address: SourceAddress, deadlines: Deadlines, clock: Moments, st
     except CameraUnavailable:
         container.close()
         raise
+
+
+def _joined(first: "av.Packet[VideoStream]", second: "av.Packet[VideoStream]") -> "av.Packet[VideoStream]":
+    whole = cast("av.Packet[VideoStream]", av.Packet(bytes(first) + bytes(second)))
+    stamps = first if first.pts is not None else second
+    whole.stream, whole.time_base, whole.is_keyframe = first.stream, first.time_base, True
+    whole.pts, whole.dts, whole.duration = stamps.pts, stamps.dts, stamps.duration
+    return whole
 
 
 def stream_header(stream: VideoStream) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Self
 
 from edge_agent.camera.capture import Capture
-from edge_agent.camera.frames import Frame
+from edge_agent.camera.frames import Frame, Interest
 from edge_agent.camera.packets import Packet, StreamInfo
 from edge_agent.camera.reader import Deadlines
 from edge_agent.camera.source import SourceAddress
@@ -81,11 +81,15 @@ class Watched:
             backoff=Backoff(0.2, 1.0),
             stop=self.stop,
             on_packet=self._on_packet,
-            on_frame=self.frames.append if look else None,
+            on_frame=self._look if look else None,
             on_state=lambda state, why: self.states.append((state, why)),
             deadlines=Deadlines(deadline_s, deadline_s),
         )
         self._thread = threading.Thread(target=self.capture.run, args=(Pulse("capture-gate", 60.0),))
+
+    def _look(self, frame: Frame) -> Interest:
+        self.frames.append(frame)
+        return "some"
 
     def _on_packet(self, packet: Packet, info: StreamInfo) -> None:
         self.packets.append(packet)

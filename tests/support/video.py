@@ -23,11 +23,12 @@ def encode(
     b_frames: int = 0,
     size: tuple[int, int] = (64, 48),
     container: str | None = None,
+    slices: int = 1,
 ) -> Path:
     """Write a video whose pictures are shown at `stamps_ms`, a key frame every `gop` pictures."""
     options = {"g": str(gop), "bf": str(b_frames), "preset": "ultrafast", "sc_threshold": "0"}
     if codec == "h264":
-        options["x264-params"] = "sliced-threads=0:slices=1"
+        options["x264-params"] = f"sliced-threads=0:slices={slices}"
     if codec == "hevc":
         options["x265-params"] = f"keyint={gop}:min-keyint={gop}:bframes={b_frames}:open-gop=0:log-level=none"
     with av.open(str(path), "w", format=container) as output:

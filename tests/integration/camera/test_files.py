@@ -45,7 +45,7 @@ def test_a_file_plays_in_real_time_byte_for_byte_and_then_ends(tmp_path: Path, c
     for _ in stamps:
         packet, raw = next(stream)
         packets.append(packet)
-        frames += reader.decode(raw)
+        frames += reader.decode(packet, raw)
     with pytest.raises(CameraUnavailable) as ended:
         next(stream)
     assert ended.value.reason == "ended"
@@ -75,7 +75,7 @@ def test_the_last_pictures_of_a_file_are_looked_at_though_the_codec_reorders(tmp
         wait_until(lambda: watched.capture.stats().state == "unavailable", 5, "the end")
         assert len(watched.frames) == 10
     reader = _open(f"{source}?loop=1")
-    looked = (frame for _, raw in itertools.islice(reader.packets(), 25) for frame in reader.decode(raw))
+    looked = (frame for packet, raw in itertools.islice(reader.packets(), 25) for frame in reader.decode(packet, raw))
     seen = [round(frame.mono_ms) for frame in looked]
     assert {b - a for a, b in itertools.pairwise(seen)} == {100, 40}  # 40: what this file says of its last picture
     assert len(seen) > 20
@@ -85,7 +85,7 @@ def test_the_last_pictures_of_a_file_are_looked_at_though_the_codec_reorders(tmp
 def test_luma_is_a_view_of_the_right_size_whatever_the_width(tmp_path: Path) -> None:
     for size in ((64, 48), (50, 38), (322, 242)):
         reader = _open(video.encode(tmp_path / "s.mp4", stamps_ms=(0, 100), size=size))
-        (frame, *_) = [frame for _, raw in _first(reader, 1) for frame in reader.decode(raw)]
+        (frame, *_) = [frame for packet, raw in _first(reader, 1) for frame in reader.decode(packet, raw)]
         assert frame.luma.shape == (size[1], size[0])
         assert frame.luma.dtype == np.uint8
         assert not frame.luma.flags.owndata
@@ -134,9 +134,9 @@ def _play(path: Path) -> CameraUnavailable:
     """Play to the end, whatever it is, looking at every picture that can be decoded."""
     try:
         reader = _open(path)
-        for _, raw in reader.packets():
+        for packet, raw in reader.packets():
             with suppress(CameraUnavailable):
-                reader.decode(raw)
+                reader.decode(packet, raw)
     except CameraUnavailable as told:
         return told
     raise AssertionError("a file ends by saying so")

@@ -66,6 +66,18 @@ def test_what_comes_over_rtsp_decodes_and_records(folder: Path, codec: str, b_fr
     clip.path.unlink()
 
 
+def test_key_frames_that_a_server_cuts_in_pieces_are_joined_again(folder: Path) -> None:
+    source = video.encode(folder / "slices.mp4", "h264", range(0, 20_000, 50), gop=10, size=(160, 128), slices=4)
+    whole = [_slices("h264", _prefixed(data)) for data, _ in video.samples(source)]
+    assert len(whole[0]) == 4
+    with rtsp_server.RtspServer(source, "h264") as running, Watched(running.url) as watched:
+        wait_until(lambda: len(watched.packets) >= 45, 10, "45 packets")
+        packets = list(watched.packets)
+        assert watched.capture.stats().decode_errors == 0
+    assert [packet.is_key for packet in packets[:41:10]] == [True] * 5
+    assert [_slices("h264", _started(packet.data)) for packet in packets] == whole[: len(packets)]
+
+
 def _started(data: bytes) -> list[bytes]:
     """The units of a packet with start codes."""
     return [unit for unit in re.split(b"\0\0\0\1|\0\0\1", data) if unit]

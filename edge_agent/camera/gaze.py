@@ -1,0 +1,198 @@
+"""Decodes of one opened stream what attention asks for, and shows it to whoever looks, in order of time.
+
+Rules: pictures at rest come from key frames decoded by themselves; what stirs is followed back through the packets
+kept since the last calm key frame. Who looks sees each picture once, never an earlier one after a later one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import av
+from av.video.stream import VideoStream
+
+from edge_agent.camera.attention import KEYS_APART_MS, Attention
+from edge_agent.camera.frames import Frame, Interest
+from edge_agent.camera.glance import Glance
+from edge_agent.camera.packets import Packet
+from edge_agent.camera.reader import Reader
+from edge_agent.camera.unavailable import CameraUnavailable
+
+Look = Callable[[Frame], Interest]
+"""Looks at a picture and says what it is worth."""
+
+_GATHER_S = 0.37
+_HOPELESS_DECODE_ERRORS = 50  # in a row: the decoder and the stream do not fit any more
+
+_Kept = tuple[Packet, "av.Packet[VideoStream]"]
+
+
+@dataclass(slots=True)
+class Seen:
+    """Counters of one camera, over all its connections."""
+
+    decoded: int = 0
+    looked: int = 0
+    decode_errors: int = 0
+    errors_in_a_row: int = 0
+    last_error: str = ""
+    last_frame_mono_ms: float | None = None
+
+
+class Gaze:
+    """One stream's. Use it in the thread of its reader."""
+
+    def __init__(self, reader: Reader, attention: Attention | None, look: Look, seen: Seen) -> None:
+        """`attention` None: every picture is decoded and looked at."""
+        self._reader = reader
+        self._attention = attention
+        self._look = look
+        self._seen = seen
+        seen.errors_in_a_row = 0
+        self._glance = Glance()
+        self._key_glance = Glance()
+        self._waiting: list[Frame] = []  # decoded, not looked at: would be, if something stirred now
+        self._kept: list[_Kept] = []  # at rest: the packets since the key frame that was looked at last
+        self._looked_ms = self._key_glanced_ms = float("-inf")
+        if attention is not None:
+            attention.opened()
+
+    def take(self, packet: Packet, raw: "av.Packet[VideoStream]") -> None:
+        """Take the next packet; raises CameraUnavailable when nothing can be decoded any more."""
+        attention = self._attention
+        if attention is None:
+            for frame in self._decoded(packet, raw):
+                self._show(frame)
+            return
+        self._reader.gather_s = _GATHER_S if attention.patient else 0.0
+        told = attention.packet(packet.mono_ms, len(packet.data), packet.is_key)
+        if attention.resting:
+            self._rest(attention, packet, raw, told)
+            return
+        for frame in self._decoded(packet, raw):
+            self._consider(attention, frame)
+        if attention.resting:
+            if not packet.is_key:  # a decoder that reorders: the key frame was shown with a later packet
+                attention.wake(packet.mono_ms)
+                return
+            self._kept = [(packet, raw)]
+            self._waiting.clear()
+
+    def finish(self) -> None:
+        """The stream ended: what was decoded, or could be, is looked at before that is told."""
+        attention = self._attention
+        if attention is None:
+            for frame in self._flushed():
+                self._show(frame)
+            return
+        if attention.resting:
+            self._follow_back(attention, self._kept[-1][0].mono_ms)
+        for frame in self._flushed():
+            self._consider(attention, frame)
+
+    # --- at rest -------------------------------------------------------------------------------------------------
+
+    def _rest(self, attention: Attention, packet: Packet, raw: "av.Packet[VideoStream]", told: bool) -> None:
+        first_ms = self._kept[0][0].mono_ms
+        if told:
+            self._kept.append((packet, raw))
+            self._follow_back(attention, packet.mono_ms)
+        elif not packet.is_key or packet.mono_ms - first_ms < KEYS_APART_MS:
+            self._kept.append((packet, raw))
+        else:
+            frame = self._alone(packet, raw)
+            if frame is None or self._key_glance.differs(frame.luma):
+                self._kept.append((packet, raw))
+                self._follow_back(attention, packet.mono_ms)
+                return
+            self._kept = [(packet, raw)]
+            interest = self._show(frame)
+            attention.looked(frame.mono_ms, interest)
+            self._key_glance.keep(calm=interest == "none")
+            self._glance.differs(frame.luma)
+            self._glance.keep(calm=False)
+            if interest != "none" or not attention.rest_at_key(frame.mono_ms):
+                self._follow_back(attention, frame.mono_ms)
+
+    def _alone(self, packet: Packet, raw: "av.Packet[VideoStream]") -> Frame | None:
+        """The picture of a key frame, decoded with nothing before or behind it."""
+        try:
+            frames = self._reader.decode_alone(packet, raw)
+        except CameraUnavailable as error:
+            self._fail(error)
+            return None
+        self._count(len(frames))
+        return frames[0] if frames else None
+
+    def _follow_back(self, attention: Attention, now_ms: float) -> None:
+        attention.wake(now_ms)
+        kept, self._kept = self._kept, []
+        self._reader.restart_decoder(self._looked_ms)
+        for packet, raw in kept:
+            for frame in self._decoded(packet, raw):
+                self._consider(attention, frame)
+
+    # --- awake and dozing ----------------------------------------------------------------------------------------
+
+    def _decoded(self, packet: Packet, raw: "av.Packet[VideoStream]") -> list[Frame]:
+        try:
+            frames = self._reader.decode(packet, raw)
+        except CameraUnavailable as error:
+            self._fail(error)
+            return []
+        self._count(len(frames))
+        return frames
+
+    def _flushed(self) -> list[Frame]:
+        frames = self._reader.flush()
+        self._count(len(frames))
+        return frames
+
+    def _consider(self, attention: Attention, frame: Frame) -> None:
+        """Look at a picture now, keep it in case that the next one differs, or pass it over."""
+        now_ms = frame.mono_ms
+        if now_ms <= self._looked_ms:
+            return  # followed back: the key frame that was looked at already
+        due, dozing = attention.due(now_ms), attention.level(now_ms) == "dozing"
+        if due or (dozing and attention.worth_keeping(now_ms)):
+            differs = self._glance.differs(frame.luma)
+            if dozing and differs:
+                attention.stir(now_ms)
+            elif due:
+                self._waiting.clear()
+            self._waiting.append(frame)
+            if due or differs:
+                self._look_at_waiting(attention)
+            else:
+                attention.candidate(now_ms)
+        if frame.is_key and now_ms - self._key_glanced_ms >= KEYS_APART_MS:
+            self._key_glanced_ms = now_ms
+            if self._key_glance.differs(frame.luma):
+                attention.key_differs(now_ms)
+            self._key_glance.keep(calm=not attention.busy)
+            attention.rest_at_key(now_ms)
+
+    def _look_at_waiting(self, attention: Attention) -> None:
+        waiting, self._waiting = self._waiting, []
+        interest: Interest = "none"
+        for frame in waiting:
+            interest = self._show(frame)
+            attention.looked(frame.mono_ms, interest)
+        self._glance.keep(calm=interest == "none")
+
+    def _show(self, frame: Frame) -> Interest:
+        self._seen.looked += 1
+        self._looked_ms = frame.mono_ms
+        return self._look(frame)
+
+    def _count(self, frames: int) -> None:
+        if frames:
+            self._seen.errors_in_a_row = 0
+            self._seen.decoded += frames
+            self._seen.last_frame_mono_ms = self._reader.shown_ms
+
+    def _fail(self, error: CameraUnavailable) -> None:
+        self._seen.errors_in_a_row += 1
+        self._seen.decode_errors += 1
+        self._seen.last_error = str(error)
+        if self._seen.errors_in_a_row >= _HOPELESS_DECODE_ERRORS:
+            raise error

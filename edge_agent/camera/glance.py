@@ -1,0 +1,64 @@
+"""Whether a picture differs from the one that was looked at last: a cheap question, asked to save dear ones. PURE.
+
+A picture is halved until it is about a hundred cells wide. A change of light over the whole picture is taken out; what
+remains counts where it exceeds what that cell did lately while nothing moved (leaves, compression, noise). A false yes
+costs a look; a no lets a look wait, for a bounded time (see attention.py).
+"""
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_CELLS_ACROSS = 64  # at least: halving stops before
+_LEAST = 3  # grey levels of a cell's mean: a sixth of a small person against a wall like his coat
+_MARGIN = 1.5
+_FADES = 0.997  # a calm look: what a cell did is half forgotten after 230 of them
+_SEVERAL = 2
+_SPREAD = np.ones((3, 3), np.uint8)
+
+Cells = NDArray[Any]
+
+
+class Glance:
+    """Compares each picture with the last one that `keep` was told of."""
+
+    def __init__(self) -> None:
+        self._kept: Cells | None = None
+        self._kept_mean = 0.0
+        self._usual: Cells = np.zeros((0, 0), np.float32)
+        self._limit: Cells = np.zeros((0, 0), np.uint8)
+        self._latest: Cells = self._limit
+        self._difference: Cells | None = None
+
+    def differs(self, luma: NDArray[Any]) -> bool:
+        """Whether `luma`, (H, W) uint8, differs from the picture kept; True while none is."""
+        cells = luma
+        while cells.shape[1] >= 2 * _CELLS_ACROSS and cells.shape[0] >= 2:
+            # By exact halves: ten times quicker than averaging over uneven areas at once.
+            cells = cv2.resize(cells, (cells.shape[1] // 2, cells.shape[0] // 2), interpolation=cv2.INTER_AREA)
+        self._latest = cells if cells is not luma else luma.copy()
+        if self._kept is None or self._kept.shape != cells.shape:
+            self._kept, self._difference = None, None
+            return True
+        light = round(float(cv2.mean(self._latest)[0]) - self._kept_mean)
+        as_lit = self._kept
+        if light != 0:
+            as_lit = np.clip(self._kept.astype(np.int16) + light, 0, 255).astype(np.uint8)
+        self._difference = cv2.absdiff(self._latest, as_lit)
+        excess = cv2.subtract(self._difference, self._limit)
+        found = cv2.countNonZero(excess)
+        return found >= _SEVERAL or (found > 0 and bool(excess.max() > _LEAST))
+
+    def keep(self, *, calm: bool) -> None:
+        """The picture of the last `differs` is the one to compare with; `calm`: nothing moved in it."""
+        if self._limit.shape != self._latest.shape:
+            self._usual = np.zeros(self._latest.shape, np.float32)
+            self._limit = np.full(self._latest.shape, _LEAST, np.uint8)
+        elif calm and self._difference is not None:
+            self._usual *= np.float32(_FADES)
+            np.maximum(self._usual, self._difference, out=self._usual)
+            limit = cv2.convertScaleAbs(self._usual, alpha=_MARGIN)
+            self._limit = np.maximum(cv2.dilate(limit, _SPREAD), np.uint8(_LEAST))
+        self._kept, self._kept_mean = self._latest, float(cv2.mean(self._latest)[0])

@@ -1,0 +1,94 @@
+"""What is decoded of a real stream, and that what stirs is followed back to where it began."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from edge_agent.camera.attention import Attention, RestPolicy
+from edge_agent.camera.frames import Frame, Interest
+from edge_agent.camera.gaze import Gaze, Seen
+from edge_agent.camera.reader import Deadlines, open_reader
+from edge_agent.camera.source import SourceAddress
+from edge_agent.camera.unavailable import CameraUnavailable
+from edge_agent.detect import RecordedTime, detect
+from edge_agent.vision.settings import MotionSettings
+from tests.support.walks import film_walks
+
+WALKS = [(20.3, 24.0), (41.1, 44.5)]
+
+
+class Watcher:
+    """Somebody who knows when something moves."""
+
+    def __init__(self, walks: list[tuple[float, float]]) -> None:
+        self._walks = walks
+        self.looked_s: list[float] = []
+
+    def look(self, frame: Frame) -> Interest:
+        at_s = frame.mono_ms / 1000
+        self.looked_s.append(at_s)
+        return "some" if at_s < 1 or any(start <= at_s < end for start, end in self._walks) else "none"
+
+
+def watch(path: Path, watcher: Watcher, attention: Attention | None) -> Seen:
+    now, seen = RecordedTime(), Seen()
+    reader = open_reader(SourceAddress.parse(str(path)), Deadlines(), now, now)
+    gaze = Gaze(reader, attention, watcher.look, seen)
+    with suppress(CameraUnavailable):  # played to its end
+        for packet, raw in reader.packets():
+            gaze.take(packet, raw)
+    gaze.finish()
+    reader.close()
+    return seen
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return film_walks(tmp_path_factory.mktemp("gaze") / "street.mp4", WALKS, 60.0)
+
+
+def test_without_attention_every_picture_is_looked_at(street: Path) -> None:
+    watcher = Watcher(WALKS)
+    seen = watch(street, watcher, None)
+    assert (seen.decoded, seen.looked) == (600, 600)
+
+
+def test_a_calm_street_costs_its_key_frames_and_what_stirs_is_followed_back(street: Path) -> None:
+    watcher = Watcher(WALKS)
+    seen = watch(street, watcher, Attention(RestPolicy()))
+    assert seen.decoded < 450
+    assert seen.decode_errors == 0
+    assert watcher.looked_s == sorted(set(watcher.looked_s)), "once each, in order of time"
+    for start_s, _ in WALKS:
+        assert sum(start_s <= at_s < start_s + 1 for at_s in watcher.looked_s) >= 9, "from its first picture on"
+
+
+def test_a_stream_that_may_not_rest_is_decoded_whole_and_looked_at_now_and_then(street: Path) -> None:
+    watcher = Watcher(WALKS)
+    seen = watch(street, watcher, Attention(RestPolicy(allowed=False)))
+    assert seen.decoded == 600
+    assert seen.looked < 450
+    for start_s, _ in WALKS:
+        assert min(at_s for at_s in watcher.looked_s if at_s >= start_s) <= start_s + 0.1
+
+
+@pytest.mark.parametrize("gop_s", [1.0, 2.0, 10.0])
+def test_episodes_are_the_same_whether_all_is_decoded_or_not(tmp_path: Path, gop_s: float) -> None:
+    path = film_walks(tmp_path / "street.mp4", WALKS, 50.0, gop_s=gop_s)
+    found: dict[bool, list[tuple[float, float]]] = {}
+    decoded = {}
+    for all_frames in (True, False):
+        episodes = found[all_frames] = []
+        summary = detect(
+            SourceAddress.parse(str(path)),
+            MotionSettings(),
+            lambda episode, episodes=episodes: episodes.append((episode.start_ms, episode.end_ms)),
+            all_frames=all_frames,
+        )
+        decoded[all_frames] = summary.decoded
+    assert len(found[True]) == len(found[False]) == len(WALKS)
+    for whole, sparing in zip(found[True], found[False], strict=True):
+        assert sparing[0] <= whole[0] + 200
+        assert abs(sparing[1] - whole[1]) <= 700
+    assert decoded[False] < decoded[True] or gop_s > 2

@@ -1,0 +1,164 @@
+"""How much of a stream is decoded and looked at, as the moments pass."""
+
+import random
+
+import pytest
+
+from edge_agent.camera.attention import Attention, RestPolicy
+from edge_agent.camera.frames import Interest
+
+
+class Stream:
+    """A stream with its reader in one: a packet every `step_ms`, all of them decoded unless at rest."""
+
+    def __init__(self, attention: Attention, gop_s: float = 2.0, step_ms: float = 100.0) -> None:
+        self.attention = attention
+        self.step_ms = step_ms
+        self.gop = round(gop_s * 1000 / step_ms)
+        self.number = 0
+        self.looks: list[float] = []
+        self._random = random.Random(4)
+
+    @property
+    def now_ms(self) -> float:
+        return self.number * self.step_ms
+
+    def play(
+        self, seconds: float, interest: Interest = "none", *, bytes_: int = 400, key_differs: bool = False
+    ) -> list[bool]:
+        """Packets of that size while whoever looks finds that; returns for each packet whether its size told."""
+        told = []
+        for _ in range(round(seconds * 1000 / self.step_ms)):
+            self.number += 1
+            is_key = self.number % self.gop == 0
+            size = 20_000 if is_key else round(bytes_ * self._random.uniform(0.9, 1.1))
+            told.append(self.attention.packet(self.now_ms, size, is_key))
+            if self.attention.resting and not is_key:
+                continue
+            if self.attention.resting or self.attention.due(self.now_ms):
+                self.attention.looked(self.now_ms, interest)
+                self.looks.append(self.now_ms)
+            if is_key and key_differs:
+                self.attention.key_differs(self.now_ms)
+            if is_key:
+                self.attention.rest_at_key(self.now_ms)
+        return told
+
+
+def a_thing_passes(stream: Stream, *, noticed: bool) -> None:
+    stream.play(3, "known", key_differs=noticed)
+    stream.play(12, key_differs=False)
+
+
+def test_a_fresh_stream_is_watched_closely_and_then_dozed_over() -> None:
+    attention = Attention(RestPolicy())
+    stream = Stream(attention)
+    stream.play(1.0, "some")
+    assert attention.level(stream.now_ms) == "awake"
+    stream.play(3.0)
+    assert attention.level(stream.now_ms) == "dozing"
+
+
+@pytest.mark.parametrize(("gop_s", "rests"), [(0.5, True), (1.0, True), (2.0, True), (4.0, False), (10.0, False)])
+def test_a_calm_stream_is_rested_only_where_its_key_frames_lie_close(gop_s: float, rests: bool) -> None:
+    attention = Attention(RestPolicy())
+    Stream(attention, gop_s).play(60)
+    assert attention.resting is rests
+
+
+def test_nothing_is_rested_before_a_stream_has_been_watched_for_a_while() -> None:
+    attention = Attention(RestPolicy())
+    Stream(attention, 1.0).play(9)
+    assert not attention.resting
+
+
+def test_a_stream_beside_the_large_one_rests_only_once_its_sizes_have_proven_prompt() -> None:
+    attention = Attention(RestPolicy(prompt=True))
+    stream = Stream(attention)
+    stream.play(60)
+    assert not attention.resting
+    for _ in range(4):
+        stream.play(3, "known", bytes_=1500)
+        stream.play(15)
+    assert attention.resting
+
+
+def test_a_stream_whose_sizes_tell_nothing_is_not_rested_beside_the_large_one() -> None:
+    attention = Attention(RestPolicy(prompt=True))
+    stream = Stream(attention)
+    stream.play(30)
+    for _ in range(8):
+        stream.play(3, "known", key_differs=True)
+        stream.play(15)
+    assert not attention.resting
+
+
+def test_what_open_eyes_saw_and_resting_would_have_missed_suspends_rest_for_longer_each_time() -> None:
+    attention = Attention(RestPolicy())
+    stream = Stream(attention)
+    stream.play(5)
+    a_thing_passes(stream, noticed=False)
+    stream.play(500)
+    assert not attention.resting
+    stream.play(200)
+    assert attention.resting
+    attention.wake(stream.now_ms)
+    a_thing_passes(stream, noticed=False)
+    stream.play(1000)
+    assert not attention.resting
+    stream.play(300)
+    assert attention.resting
+
+
+def test_what_key_frames_show_does_not_suspend_rest() -> None:
+    attention = Attention(RestPolicy())
+    stream = Stream(attention)
+    stream.play(5)
+    a_thing_passes(stream, noticed=True)
+    stream.play(10)
+    assert attention.resting
+
+
+def test_far_key_frames_are_rested_between_once_things_have_been_noticed_four_times() -> None:
+    attention = Attention(RestPolicy())
+    stream = Stream(attention, 4.0)
+    stream.play(20)
+    for _ in range(4):
+        assert not attention.resting
+        stream.play(8, "known", key_differs=True)
+        stream.play(20)
+    assert attention.resting
+
+
+def test_rest_is_broken_for_an_audit_now_and_then() -> None:
+    attention = Attention(RestPolicy())
+    stream = Stream(attention)
+    stream.play(60)
+    assert attention.resting
+    rested = [attention.resting for _ in range(1000) if stream.play(1) or True]
+    assert 25 <= rested.count(False) <= 60
+    assert attention.resting
+
+
+def test_a_new_connection_is_watched_before_it_is_rested_again() -> None:
+    attention = Attention(RestPolicy())
+    stream = Stream(attention)
+    stream.play(60)
+    attention.opened()
+    assert not attention.resting
+    stream.play(8)
+    assert not attention.resting
+    stream.play(20)
+    assert attention.resting
+
+
+@pytest.mark.parametrize(
+    ("interest", "at_least", "at_most"), [("some", 12, 15.5), ("known", 4.5, 5.5), ("none", 2.5, 3.5)]
+)
+def test_looks_a_second(interest: Interest, at_least: float, at_most: float) -> None:
+    attention = Attention(RestPolicy(allowed=False))
+    stream = Stream(attention, step_ms=1000 / 30)
+    stream.play(4, interest)
+    before = len(stream.looks)
+    stream.play(10, interest)
+    assert at_least <= (len(stream.looks) - before) / 10 <= at_most
