@@ -57,13 +57,14 @@ def render(
         f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores; {len(rows)} samples over "
         f"{rows[-1]['seconds'] / 60:.0f} minutes, the first {warm_up_s / 60:.0f} left out",
         "",
-        "| | first quarter, median | last quarter, median | slope an hour (Theil–Sen) | tolerated slope | |",
-        "|---|---|---|---|---|---|",
+        "| | first quarter, median | last quarter, median | slope an hour (Theil–Sen) | … of the second half "
+        "| tolerated | |",
+        "|---|---|---|---|---|---|---|",
     ]
     for column, (figure, each) in found.items():
         lines.append(
             f"| {column} | {each.first:.1f} {figure.unit} | {each.last:.1f} {figure.unit} | {each.per_hour:+.2f} "
-            f"| {figure.per_hour:g} | {'**grows**' if each.grows else 'flat'} |"
+            f"| {each.late_per_hour:+.2f} | {figure.per_hour:g} | {'**grows**' if each.grows else 'flat'} |"
         )
     wrote = rows[-1].get("agent written (MiB)", 0.0) - rows[0].get("agent written (MiB)", 0.0)
     lines += [
