@@ -60,9 +60,14 @@ Progress = Callable[[int, int], None]
 """Called with the frames that are done and all frames."""
 
 
-def prepare_scene(cache: FilePath, progress: Progress | None = None) -> Scene:
-    """The scene, rendered into `cache` unless it is there already (about 15 s on two cores)."""
-    name = f"street-{_version()}"
+def prepare_scene(
+    cache: FilePath, progress: Progress | None = None, name: str = "street", movers: tuple[Mover, ...] = MOVERS
+) -> Scene:
+    """The scene, rendered into `cache` unless it is there already (about 15 s on two cores).
+
+    The same street with other movers, or none, goes by another `name`.
+    """
+    name = f"{name}-{_version()}"
     scene = Scene(cache / f"{name}.mp4", cache / f"{name}-sub.mp4", cache / f"{name}.json")
     if all(file.exists() for file in (scene.main, scene.sub, scene.truth)):
         return scene
@@ -70,8 +75,8 @@ def prepare_scene(cache: FilePath, progress: Progress | None = None) -> Scene:
     unfinished = Scene(
         *(file.with_name(f"unfinished-{os.getpid()}-{file.name}") for file in (scene.main, scene.sub, scene.truth))
     )
-    intervals = _render(unfinished.main, unfinished.sub, progress or _no_progress)
-    unfinished.truth.write_text(json.dumps(_truth(intervals), indent=1) + "\n", encoding="utf-8")
+    intervals = _render(unfinished.main, unfinished.sub, progress or _no_progress, movers)
+    unfinished.truth.write_text(json.dumps(_truth(intervals, movers), indent=1) + "\n", encoding="utf-8")
     for made, final in ((unfinished.main, scene.main), (unfinished.sub, scene.sub), (unfinished.truth, scene.truth)):
         made.rename(final)
     return scene
@@ -86,7 +91,7 @@ def _version() -> str:
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
 
 
-def _truth(intervals: dict[str, tuple[float, float]]) -> dict[str, object]:
+def _truth(intervals: dict[str, tuple[float, float]], movers: tuple[Mover, ...]) -> dict[str, object]:
     return {
         "duration_s": LOOP_S,
         "main": {"width": WIDTH, "height": HEIGHT, "fps": MAIN_FPS},
@@ -98,7 +103,7 @@ def _truth(intervals: dict[str, tuple[float, float]]) -> dict[str, object]:
                 "start_s": intervals[mover.name][0],
                 "end_s": intervals[mover.name][1],
             }
-            for mover in MOVERS
+            for mover in movers
         ],
     }
 
@@ -106,7 +111,8 @@ def _truth(intervals: dict[str, tuple[float, float]]) -> dict[str, object]:
 class FramePainter:
     """Paints the scene's frames one after the other; only what moves is drawn again."""
 
-    def __init__(self) -> None:
+    def __init__(self, movers: tuple[Mover, ...] = MOVERS) -> None:
+        self._movers = sorted(movers, key=lambda mover: mover.feet_y)
         self._still = paint_street()
         self._still_planes = _planes(self._still)
         self._tree = Tree(LOOP_S)
@@ -124,7 +130,7 @@ class FramePainter:
             self._picture[top:bottom, left:right] = self._still[top:bottom, left:right]
         before, self._touched, seen = self._touched, [], []
         self._touched.append(self._tree.draw(self._picture, at_s))
-        for mover in sorted(MOVERS, key=lambda mover: mover.feet_y):
+        for mover in self._movers:
             touched = mover.draw(self._picture, at_s)
             if touched:
                 self._touched.append(touched)
@@ -216,9 +222,11 @@ class _Encoder:
         self._container.close()
 
 
-def _render(main_file: FilePath, sub_file: FilePath, progress: Progress) -> dict[str, tuple[float, float]]:
+def _render(
+    main_file: FilePath, sub_file: FilePath, progress: Progress, movers: tuple[Mover, ...]
+) -> dict[str, tuple[float, float]]:
     """Renders both files; returns for each mover from when to when it is in sight."""
-    painter = FramePainter()
+    painter = FramePainter(movers)
     main = _Encoder(
         main_file, WIDTH, HEIGHT, MAIN_FPS, {"preset": "ultrafast", "crf": "24", "maxrate": "8M", "bufsize": "8M"}
     )

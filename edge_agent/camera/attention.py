@@ -2,7 +2,7 @@
 
 awake    every picture decoded, looked at up to 15 times a second: something stirs, or did lately. Five times a
          second do while what moves is known and has been told.
-dozing   every picture decoded; looked at thrice a second, the others only glanced at. What a glance finds is looked at
+dozing   every picture decoded; looked at twice a second, the others only glanced at. What a glance finds is looked at
          at once, with the pictures since the last look: nothing is seen later than awake.
 resting  only key frames decoded, and the sizes of all packets heeded. What stirs is followed back: everything from
          the last calm key frame on is decoded and looked at, so that it begins in the record when it began.
@@ -25,14 +25,18 @@ Level = Literal["awake", "dozing", "resting"]
 
 AWAKE_STEP_MS = 65.0
 KNOWN_STEP_MS = 190.0
-DOZING_STEP_MS = 320.0
+DOZING_STEP_MS = 480.0
 DOZES_AFTER_MS = 1_500.0
 GLANCED_MS = 600.0
-RESTS_AFTER_MS = 5_000.0
+SETTLES_MS = 1_000.0
+"""So long after a glance or a packet's size that led to nothing."""
+RESTS_AFTER_MS = 4_000.0
 LEARNS_MS = 10_000.0
 """So much of a stream is decoded whole before it may rest."""
 CLOSE_KEYS_MS = 2_200.0
 FAR_KEYS_MS = 5_500.0
+LONGEST_REST_MS = 8_000.0
+"""Without a key frame for so long, everything is decoded: the camera changed its ways."""
 PROOFS = 4
 SUSPENDED_MS = 600_000.0
 LONGEST_SUSPENSION_MS = 86_400_000.0
@@ -131,7 +135,7 @@ class Attention:
         if self._resting_since_ms is not None:
             self._rested_ms += t_ms - self._resting_since_ms
         self._resting_since_ms = None
-        self._stirred_ms = t_ms
+        self._glanced_ms = t_ms
 
     def _notice(self, t_ms: float) -> None:
         if self._noticed_ms is None:
@@ -186,8 +190,13 @@ class Attention:
         """Whether a picture that is not due would be one of those looked at awake."""
         return t_ms - self._candidate_ms >= AWAKE_STEP_MS
 
-    def rest_at_key(self, t_ms: float) -> bool:
-        """Asked at a key frame: begin to rest, or go on? Ends a rest whose time for an audit has come."""
+    @property
+    def keys_are_close(self) -> bool:
+        """Key frames come often enough that resting between them is worth a thought."""
+        return len(self._intervals) >= 2 and max(self._intervals) <= FAR_KEYS_MS
+
+    def rest(self, t_ms: float) -> bool:
+        """Asked when all up to now has been decoded: rest from here on? Ends a rest whose audit is due."""
         if self.resting:
             if self._rested_ms + t_ms - (self._resting_since_ms or t_ms) >= AUDIT_EVERY_MS:
                 self.wake(t_ms)
@@ -199,10 +208,11 @@ class Attention:
 
     def _may_rest(self, t_ms: float) -> bool:
         calm = self._stirred_ms is not None and t_ms - self._stirred_ms >= RESTS_AFTER_MS
+        calm = calm and t_ms - self._glanced_ms >= SETTLES_MS
         learned = self._first_ms is not None and t_ms - self._first_ms >= LEARNS_MS
         if not (self._policy.allowed and calm and learned) or t_ms < self._audited_until_ms:
             return False
-        if t_ms < self._suspended_until_ms or len(self._intervals) < 2:
+        if t_ms < self._suspended_until_ms or not self.keys_are_close:
             return False
         apart_ms = max(*self._intervals, KEYS_APART_MS)
         proven = len(self._proofs) == PROOFS

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import av
 from av.video.stream import VideoStream
 
-from edge_agent.camera.attention import KEYS_APART_MS, Attention
+from edge_agent.camera.attention import KEYS_APART_MS, LONGEST_REST_MS, Attention
 from edge_agent.camera.frames import Frame, Interest
 from edge_agent.camera.glance import Glance
 from edge_agent.camera.packets import Packet
@@ -51,7 +51,7 @@ class Gaze:
         self._glance = Glance()
         self._key_glance = Glance()
         self._waiting: list[Frame] = []  # decoded, not looked at: would be, if something stirred now
-        self._kept: list[_Kept] = []  # at rest: the packets since the key frame that was looked at last
+        self._kept: list[_Kept] = []  # since the key frame before, or at rest since the one looked at last
         self._looked_ms = self._key_glanced_ms = float("-inf")
         if attention is not None:
             attention.opened()
@@ -65,17 +65,21 @@ class Gaze:
             return
         self._reader.gather_s = _GATHER_S if attention.patient else 0.0
         told = attention.packet(packet.mono_ms, len(packet.data), packet.is_key)
+        if not attention.resting and (packet.is_key or self._kept) and attention.rest(packet.mono_ms):
+            for frame in self._flushed():
+                self._consider(attention, frame)
+            self._waiting.clear()
         if attention.resting:
             self._rest(attention, packet, raw, told)
             return
+        if packet.is_key:
+            self._kept.clear()
+        if attention.keys_are_close and (packet.is_key or self._kept):
+            self._kept.append((packet, raw))
+        else:
+            self._kept.clear()
         for frame in self._decoded(packet, raw):
             self._consider(attention, frame)
-        if attention.resting:
-            if not packet.is_key:  # a decoder that reorders: the key frame was shown with a later packet
-                attention.wake(packet.mono_ms)
-                return
-            self._kept = [(packet, raw)]
-            self._waiting.clear()
 
     def finish(self) -> None:
         """The stream ended: what was decoded, or could be, is looked at before that is told."""
@@ -92,16 +96,13 @@ class Gaze:
     # --- at rest -------------------------------------------------------------------------------------------------
 
     def _rest(self, attention: Attention, packet: Packet, raw: "av.Packet[VideoStream]", told: bool) -> None:
-        first_ms = self._kept[0][0].mono_ms
-        if told:
-            self._kept.append((packet, raw))
+        since_ms = packet.mono_ms - self._kept[0][0].mono_ms if self._kept else LONGEST_REST_MS
+        self._kept.append((packet, raw))
+        if told or since_ms > LONGEST_REST_MS:
             self._follow_back(attention, packet.mono_ms)
-        elif not packet.is_key or packet.mono_ms - first_ms < KEYS_APART_MS:
-            self._kept.append((packet, raw))
-        else:
+        elif packet.is_key and since_ms >= KEYS_APART_MS:
             frame = self._alone(packet, raw)
             if frame is None or self._key_glance.differs(frame.luma):
-                self._kept.append((packet, raw))
                 self._follow_back(attention, packet.mono_ms)
                 return
             self._kept = [(packet, raw)]
@@ -110,7 +111,7 @@ class Gaze:
             self._key_glance.keep(calm=interest == "none")
             self._glance.differs(frame.luma)
             self._glance.keep(calm=False)
-            if interest != "none" or not attention.rest_at_key(frame.mono_ms):
+            if interest != "none" or not attention.rest(frame.mono_ms):
                 self._follow_back(attention, frame.mono_ms)
 
     def _alone(self, packet: Packet, raw: "av.Packet[VideoStream]") -> Frame | None:
@@ -125,7 +126,7 @@ class Gaze:
 
     def _follow_back(self, attention: Attention, now_ms: float) -> None:
         attention.wake(now_ms)
-        kept, self._kept = self._kept, []
+        kept = list(self._kept)
         self._reader.restart_decoder(self._looked_ms)
         for packet, raw in kept:
             for frame in self._decoded(packet, raw):
@@ -169,7 +170,6 @@ class Gaze:
             if self._key_glance.differs(frame.luma):
                 attention.key_differs(now_ms)
             self._key_glance.keep(calm=not attention.busy)
-            attention.rest_at_key(now_ms)
 
     def _look_at_waiting(self, attention: Attention) -> None:
         waiting, self._waiting = self._waiting, []

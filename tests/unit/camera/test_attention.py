@@ -41,7 +41,7 @@ class Stream:
             if is_key and key_differs:
                 self.attention.key_differs(self.now_ms)
             if is_key:
-                self.attention.rest_at_key(self.now_ms)
+                self.attention.rest(self.now_ms)
         return told
 
 
@@ -153,7 +153,7 @@ def test_a_new_connection_is_watched_before_it_is_rested_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("interest", "at_least", "at_most"), [("some", 12, 15.5), ("known", 4.5, 5.5), ("none", 2.5, 3.5)]
+    ("interest", "at_least", "at_most"), [("some", 12, 15.5), ("known", 4.5, 5.5), ("none", 1.8, 2.5)]
 )
 def test_looks_a_second(interest: Interest, at_least: float, at_most: float) -> None:
     attention = Attention(RestPolicy(allowed=False))

@@ -1,0 +1,30 @@
+"""What the cameras of the cost benchmark show: the demo's street, empty or never empty; leaves and noise in both."""
+
+from dataclasses import replace
+from pathlib import Path as FilePath
+
+from deploy.demo.figures import Path
+from deploy.demo.scene import LOOP_S, MOVERS, Mover, Scene, prepare_scene
+
+SCENES = ("quiet", "busy", "street")
+
+
+def scene_of(kind: str, cache: FilePath) -> Scene:
+    """`quiet`: nobody; `busy`: somebody all the time; `street`: the demo's own, three passages a minute."""
+    if kind == "street":
+        return prepare_scene(cache)
+    return prepare_scene(cache, name=f"street-{kind}", movers=() if kind == "quiet" else _busy())
+
+
+def _busy() -> tuple[Mover, ...]:
+    """The demo's people and its motorbike one after the other, the next coming in before the last has left."""
+    movers: list[Mover] = []
+    begins_s, number = 0.0, 0
+    while begins_s < LOOP_S:
+        mover = MOVERS[number % len(MOVERS)]
+        corners = mover.path.corners
+        shifted = Path(tuple((at_s - corners[0][0] + begins_s, x) for at_s, x in corners))
+        movers.append(replace(mover, name=f"{mover.name} {number}", path=shifted))
+        begins_s += corners[-1][0] - corners[0][0] - 1.0
+        number += 1
+    return tuple(movers)
