@@ -50,6 +50,7 @@ class Gaze:
         seen.errors_in_a_row = 0
         self._glance = Glance()
         self._key_glance = Glance()
+        self._key_unjudged = self._key_busy = self._kept_key_calm = False
         self._waiting: list[Frame] = []  # decoded, not looked at: would be, if something stirred now
         self._kept: list[_Kept] = []  # since the key frame before, or at rest since the one looked at last
         self._looked_ms = self._key_glanced_ms = float("-inf")
@@ -101,6 +102,7 @@ class Gaze:
         if told or since_ms > LONGEST_REST_MS:
             self._follow_back(attention, packet.mono_ms)
         elif packet.is_key and since_ms >= KEYS_APART_MS:
+            self._judge_key(attention)
             frame = self._alone(packet, raw)
             if frame is None or self._key_glance.differs(frame.luma):
                 self._follow_back(attention, packet.mono_ms)
@@ -108,7 +110,8 @@ class Gaze:
             self._kept = [(packet, raw)]
             interest = self._show(frame)
             attention.looked(frame.mono_ms, interest)
-            self._key_glance.keep(calm=interest == "none")
+            self._kept_key_calm = interest == "none"
+            self._key_glance.keep(calm=self._kept_key_calm)
             self._glance.differs(frame.luma)
             self._glance.keep(calm=False)
             if interest != "none" or not attention.rest(frame.mono_ms):
@@ -167,9 +170,22 @@ class Gaze:
                 attention.candidate(now_ms)
         if frame.is_key and now_ms - self._key_glanced_ms >= KEYS_APART_MS:
             self._key_glanced_ms = now_ms
+            self._judge_key(attention)
             if self._key_glance.differs(frame.luma):
                 attention.key_differs(now_ms)
-            self._key_glance.keep(calm=not attention.busy)
+            self._key_unjudged, self._key_busy = True, attention.busy
+
+    def _judge_key(self, attention: Attention) -> None:
+        """Of the key frame before this one: what moved in it is known only now.
+
+        A difference is usual only if nothing moved in either of the two pictures. Otherwise whoever goes the same way
+        a second time would be taken for what this place does.
+        """
+        if self._key_unjudged:
+            self._key_unjudged = False
+            calm = not (attention.busy or self._key_busy)
+            self._key_glance.keep(calm=calm and self._kept_key_calm)
+            self._kept_key_calm = calm
 
     def _look_at_waiting(self, attention: Attention) -> None:
         waiting, self._waiting = self._waiting, []

@@ -92,3 +92,16 @@ def test_episodes_are_the_same_whether_all_is_decoded_or_not(tmp_path: Path, gop
         assert sparing[0] <= whole[0] + 200
         assert abs(sparing[1] - whole[1]) <= 700
     assert decoded[False] < decoded[True] or gop_s > 2
+
+
+def test_who_walks_the_same_way_again_and_again_is_seen_every_time(tmp_path: Path) -> None:
+    walks = [(start, start + 3.0) for start in range(16, 156, 20)]
+    path = film_walks(tmp_path / "street.mp4", walks, 160.0)
+    starts_s: list[float] = []
+    detect(
+        SourceAddress.parse(str(path)),
+        MotionSettings(),
+        lambda episode: starts_s.append(episode.start_ms / 1000),
+        all_frames=False,
+    )
+    assert len(starts_s) == len(walks)
