@@ -75,7 +75,14 @@ class Agent:
             heartbeat_s=config.heartbeat,
         )
         server = UploadServer(f"{config.collector.url}/upload/", config.box, secret, config.collector.ca_file)
-        self._uploader = Uploader(self._outbox, server, clock, self._stop_sending, config.uplink.max_kbps)
+        self._uploader = Uploader(
+            self._outbox,
+            server,
+            clock,
+            self._stop_sending,
+            config.uplink.max_kbps,
+            give_way=config.uplink.give_way,
+        )
 
     @property
     def crew(self) -> Crew:

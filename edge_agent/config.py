@@ -185,6 +185,7 @@ class UplinkSection(Section):
     """How the household's line is shared."""
 
     max_kbps: Annotated[int, Field(ge=16)] | None = None
+    give_way: bool = True
 
 
 class DiskSection(Section):

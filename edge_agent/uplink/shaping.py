@@ -1,4 +1,4 @@
-"""How fast clips may go: a token bucket, and chunks that take a few seconds each. PURE: time comes in as ms."""
+"""How fast clips may go: a token bucket, giving way to the household, chunks of a few seconds. PURE: time comes in."""
 
 
 class TokenBucket:
@@ -20,6 +20,68 @@ class TokenBucket:
         return max(0.0, -self._level / self._bytes_per_ms / 1000)
 
 
+class GivingWay:
+    """A rate that leaves the household its line: it falls when what we send begins to wait in the router's queue.
+
+    A background transfer in the sense of RFC 6817 (LEDBAT): it takes what nobody else wants, and the wait that it adds
+    stays near `target_ms`. There is no limit until the round trip first rises: on a fast line there never is one.
+    """
+
+    def __init__(self, now_ms: float) -> None:
+        self.rate: float | None = None
+        """Bytes a second; None without a limit."""
+        self._acted_ms = now_ms
+        self._sent_bytes = 0
+        self._clear_ms = now_ms
+
+    def sent(self, size_bytes: int) -> None:
+        """So much goes out now."""
+        self._sent_bytes += size_bytes
+
+    def note(self, queue_ms: float, best_ms: float, now_ms: float) -> None:
+        """What the last round trip told: how long we wait behind ourselves and others, and the shortest there is."""
+        passed_ms = now_ms - self._acted_ms
+        if passed_ms < max(_ACT_EVERY_MS, best_ms + queue_ms):
+            return
+        flow = self._sent_bytes / passed_ms * 1000
+        self._acted_ms, self._sent_bytes = now_ms, 0
+        target = target_ms(best_ms)
+        if queue_ms > target:
+            before = flow if self.rate is None else min(self.rate, max(flow, _LEAST_BYTES_PER_S))
+            self.rate = max(_LEAST_BYTES_PER_S, before * max(0.5, 1 - 0.25 * (queue_ms - target) / target))
+        elif self.rate is not None and flow > self.rate * 0.5:
+            self.rate *= 1 + _GROWTH * (1 - queue_ms / target)
+
+    def wait_s(self, size_bytes: int, now_ms: float) -> float:
+        """How long to wait before sending so much; call it once for each piece."""
+        if self.rate is None:
+            return 0.0
+        begin_ms = max(self._clear_ms, now_ms)
+        self._clear_ms = begin_ms + size_bytes / self.rate * 1000
+        return (begin_ms - now_ms) / 1000
+
+    def piece_bytes(self) -> int:
+        """What may go in one burst: some ten milliseconds' worth."""
+        if self.rate is None:
+            return LARGEST_PIECE_BYTES
+        return int(min(LARGEST_PIECE_BYTES, max(_SMALLEST_PIECE_BYTES, self.rate * 0.01)))
+
+
+def target_ms(best_ms: float) -> float:
+    """How long the router's queue may become by us.
+
+    >>> target_ms(1.0), target_ms(90.0), target_ms(600.0)
+    (25.0, 30.0, 100.0)
+    """
+    return min(100.0, max(25.0, best_ms / 3))
+
+
+_ACT_EVERY_MS = 100.0
+_GROWTH = 0.05
+_LEAST_BYTES_PER_S = 16_000.0
+"""Even beside a neighbour who fills the line for hours a clip should leave within minutes."""
+LARGEST_PIECE_BYTES = 16 * 1024
+_SMALLEST_PIECE_BYTES = 1400
 SMALLEST_CHUNK_BYTES = 64 * 1024
 LARGEST_CHUNK_BYTES = 1024 * 1024
 _AIM_S = 4.0

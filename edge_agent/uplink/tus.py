@@ -23,7 +23,6 @@ READ_S = 60.0
 """The last answer comes after the server hashed and synced the whole clip."""
 _LONGEST_WISH_S = 600.0
 _PASSING = frozenset({408, 409, 423, 425, 429})
-_PIECE_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +51,13 @@ def open_session(server: UploadServer) -> requests.Session:
 class TusUpload(Uploader):
     """The upload of one clip. `offset` is what the server has; `path` names the upload on the server, once begun.
 
-    `pace(size_bytes)` is called before each piece is sent, waits as the shape asks, and may raise to break off.
+    `pace(most_bytes)` is called before each piece is sent, waits as the shape asks, returns how many bytes may go then,
+    and may raise to break off.
     All methods raise UplinkUnavailable, UplinkRefused, ItemRefused or UploadExpired.
     """
 
     def __init__(
-        self, server: UploadServer, session: requests.Session, clip: WaitingClip, pace: Callable[[int], None]
+        self, server: UploadServer, session: requests.Session, clip: WaitingClip, pace: Callable[[int], int]
     ) -> None:
         metadata = {"clip": clip.clip, "sha256": clip.sha256, "episode": clip.episode, "camera": clip.camera}
         client = TusClient(server.url)
@@ -201,7 +201,7 @@ class _PacedBody:
     chunked body beside the Content-Length, which a strict server refuses.
     """
 
-    def __init__(self, data: bytes, pace: Callable[[int], None]) -> None:
+    def __init__(self, data: bytes, pace: Callable[[int], int]) -> None:
         self._data = data
         self._at = 0
         self._pace = pace
@@ -214,9 +214,9 @@ class _PacedBody:
             yield piece
 
     def read(self, size: int = -1) -> bytes:
-        """The next piece, at most 16 KiB."""
-        piece = self._data[self._at : self._at + (_PIECE_BYTES if size < 0 else min(size, _PIECE_BYTES))]
-        if piece:
-            self._pace(len(piece))
+        """The next piece; whoever paces says how large."""
+        left = len(self._data) - self._at
+        most = left if size < 0 else min(size, left)
+        piece = self._data[self._at : self._at + self._pace(most)] if most else b""
         self._at += len(piece)
         return piece

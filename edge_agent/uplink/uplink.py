@@ -36,6 +36,8 @@ SMALLEST_WINDOW = 16
 LARGEST_WINDOW = 512
 FRESH_EXTRA = 64
 SNAPSHOT_WINDOW = 16
+OLD_SNAPSHOT_WINDOW = 2
+"""Old pictures are no hurry: more of them under way would fill the router's queue of a narrow line."""
 SILENCE_MS = 15_000
 STEADY_MS = 30_000
 _BATCH = 32
@@ -155,7 +157,7 @@ class Uplink:
         self._backlog_after = self._event_lane(self._backlog_after, self._split, window, now_ms)
         if self._backlog_after >= self._split:
             self._old_pictures_after = self._picture_lane(
-                self._old_pictures_after, self._picture_split, SNAPSHOT_WINDOW // 2, now_ms
+                self._old_pictures_after, self._picture_split, OLD_SNAPSHOT_WINDOW, now_ms
             )
 
     def _event_lane(self, after: int, until: int | None, window: int, now_ms: float) -> int:

@@ -2,7 +2,8 @@
 
 Rules: with a backlog the newest and the oldest of the highest class take turns, so that officers see what is now and
 nothing starves. A clip that fails waits by itself and never blocks the others; what the server will never take is
-parked. A whole upload without a receipt is asked for again.
+parked. A whole upload without a receipt is asked for again. The household goes first: clips take what of its line
+nobody else wants.
 """
 
 import random
@@ -14,7 +15,14 @@ from edge_agent.outbox.errors import OutboxFull
 from edge_agent.outbox.items import WaitingClip
 from edge_agent.outbox.outbox import Outbox
 from edge_agent.uplink.errors import ItemRefused, UplinkRefused, UplinkUnavailable, UploadExpired
-from edge_agent.uplink.shaping import SMALLEST_CHUNK_BYTES, TokenBucket, next_chunk_bytes
+from edge_agent.uplink.round_trip import listen_to
+from edge_agent.uplink.shaping import (
+    LARGEST_PIECE_BYTES,
+    SMALLEST_CHUNK_BYTES,
+    GivingWay,
+    TokenBucket,
+    next_chunk_bytes,
+)
 from edge_agent.uplink.tus import TusUpload, UploadServer, open_session
 from vonggac.daemon.backoff import Backoff
 from vonggac.daemon.clock import Clock
@@ -68,6 +76,8 @@ class Uploader:
         clock: Clock,
         stop: Stop,
         max_kbps: int | None = None,
+        *,
+        give_way: bool = True,
         rng: random.Random | None = None,
     ) -> None:
         self.counters = Counters()
@@ -78,6 +88,8 @@ class Uploader:
         self._stop = stop
         self._rng = rng or random.Random()  # noqa: S311 - spreads load, guards nothing
         self._bucket = TokenBucket(max_kbps, clock.mono_ms())
+        self._line = listen_to(self._session)
+        self._giving_way = GivingWay(clock.mono_ms()) if give_way else None
         self._backoff = Backoff(1.0, 30.0, self._rng)
         self._not_before_ms = 0.0
         self._resting: dict[str, _Rest] = {}
@@ -175,15 +187,26 @@ class Uploader:
         if upload.is_complete():
             upload.begin()
 
-    def _pace(self, clip: WaitingClip, size_bytes: int) -> None:
+    def _pace(self, clip: WaitingClip, most_bytes: int) -> int:
         self._beat()
-        wait_s = self._bucket.wait_s(size_bytes, self._clock.mono_ms())
+        size_bytes = min(most_bytes, LARGEST_PIECE_BYTES)
+        now_ms = self._clock.mono_ms()
+        wait_s = 0.0
+        if self._giving_way is not None:
+            round_trip = self._line.round_trip()
+            if round_trip is not None:
+                self._giving_way.note(round_trip.queue_ms, round_trip.best_ms, now_ms)
+            size_bytes = min(size_bytes, self._giving_way.piece_bytes())
+            wait_s = self._giving_way.wait_s(size_bytes, now_ms)
+            self._giving_way.sent(size_bytes)
+        wait_s = max(wait_s, self._bucket.wait_s(size_bytes, now_ms))
         while wait_s > 0 and not self._stop.is_set():
             self._stop.wait(min(wait_s, _TURN_S))
             wait_s -= _TURN_S
             self._beat()
         if self._stop.is_set() or not self._outbox.is_waiting(clip.clip):
             raise _BreakOff
+        return size_bytes
 
     def _await_receipt(self, clip: WaitingClip) -> None:
         rest = self._resting.get(clip.clip)
