@@ -33,6 +33,8 @@ class GivingWay:
         self._acted_ms = now_ms
         self._sent_bytes = 0
         self._clear_ms = now_ms
+        self._risen = 0
+        self._last_good = 0.0
 
     def sent(self, size_bytes: int) -> None:
         """So much goes out now."""
@@ -46,11 +48,15 @@ class GivingWay:
         flow = self._sent_bytes / passed_ms * 1000
         self._acted_ms, self._sent_bytes = now_ms, 0
         target = target_ms(best_ms)
-        if queue_ms > target:
+        self._risen = self._risen + 1 if queue_ms > target else 0
+        if self._risen >= _RISEN_TWICE:
             before = flow if self.rate is None else min(self.rate, max(flow, _LEAST_BYTES_PER_S))
-            self.rate = max(_LEAST_BYTES_PER_S, before * max(0.5, 1 - 0.25 * (queue_ms - target) / target))
-        elif self.rate is not None and flow > self.rate * 0.5:
-            self.rate *= 1 + _GROWTH * (1 - queue_ms / target)
+            if self._risen == _RISEN_TWICE:
+                self._last_good = before
+            self.rate = max(_LEAST_BYTES_PER_S, before * max(0.7, 1 - 0.25 * (queue_ms - target) / target))
+        elif not self._risen and self.rate is not None and flow > self.rate * 0.5:
+            growth = _GROWTH_BACK if self.rate < 0.7 * self._last_good else _GROWTH
+            self.rate *= 1 + growth * (1 - queue_ms / target)
 
     def wait_s(self, size_bytes: int, now_ms: float) -> float:
         """How long to wait before sending so much; call it once for each piece."""
@@ -70,14 +76,16 @@ class GivingWay:
 def target_ms(best_ms: float) -> float:
     """How long the router's queue may become by us.
 
-    >>> target_ms(1.0), target_ms(90.0), target_ms(600.0)
-    (25.0, 30.0, 100.0)
+    >>> target_ms(1.0), target_ms(100.0), target_ms(600.0)
+    (40.0, 50.0, 100.0)
     """
-    return min(100.0, max(25.0, best_ms / 3))
+    return min(100.0, max(40.0, best_ms / 2))
 
 
 _ACT_EVERY_MS = 100.0
-_GROWTH = 0.05
+_RISEN_TWICE = 2  # one round trip may be long for many a reason: radio, a busy computer
+_GROWTH = 0.02
+_GROWTH_BACK = 0.12  # towards what went well before somebody came
 _LEAST_BYTES_PER_S = 16_000.0
 """Even beside a neighbour who fills the line for hours a clip should leave within minutes."""
 LARGEST_PIECE_BYTES = 16 * 1024

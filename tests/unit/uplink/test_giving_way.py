@@ -20,6 +20,7 @@ class SimulatedLine:
     best_ms: float
     others: Callable[[float], float] = lambda _s: 0.0
     jitter_ms: float = 0.0
+    hiccup_every_s: float = 0.0
     now_ms: float = 0.0
     queue_bytes: float = 0.0
     sent_bytes: float = 0.0
@@ -33,7 +34,7 @@ class SimulatedLine:
         while self.now_ms < end_ms:
             while told and told[0][0] <= self.now_ms:
                 seen_ms = told.pop(0)[1]
-            sender.note(seen_ms + rng.uniform(0, self.jitter_ms), self.best_ms, self.now_ms)
+            sender.note(seen_ms + rng.uniform(0, self.jitter_ms) + self._hiccup_ms(), self.best_ms, self.now_ms)
             size = sender.piece_bytes()
             pause_ms = max(1.0, sender.wait_s(size, self.now_ms) * 1000)
             self.pass_time(pause_ms)
@@ -43,6 +44,10 @@ class SimulatedLine:
                 self.sent_bytes += size
             told.append((self.now_ms + self.best_ms + self.queue_ms(), self.queue_ms()))
             self.queues.append(self.queue_ms())
+
+    def _hiccup_ms(self) -> float:
+        """For a fifth of a second the radio, or a busy computer, holds everything up."""
+        return 200.0 if self.hiccup_every_s and self.now_ms / 1000 % self.hiccup_every_s < 0.2 else 0.0
 
     def pass_time(self, ms: float) -> None:
         self.now_ms += ms
@@ -59,8 +64,8 @@ def test_a_line_for_itself_is_used_and_its_queue_stays_short(kbps: int, best_ms:
     line, sender = SimulatedLine(kbps * 125, best_ms), GivingWay(0.0)
     line.run(sender, 30)
     line.run(sender, 60)
-    assert line.sent_bytes >= 0.75 * line.bytes_per_s * 60
-    assert sorted(line.queues)[len(line.queues) * 95 // 100] <= 2.5 * target_ms(best_ms)
+    assert line.sent_bytes >= 0.8 * line.bytes_per_s * 60
+    assert sorted(line.queues)[len(line.queues) * 95 // 100] <= 2 * target_ms(best_ms)
 
 
 def test_somebody_else_gets_the_line_and_afterwards_it_is_used_again() -> None:
@@ -73,6 +78,13 @@ def test_somebody_else_gets_the_line_and_afterwards_it_is_used_again() -> None:
     line.run(sender, 20)
     line.run(sender, 20)
     assert line.sent_bytes >= 0.75 * line.bytes_per_s * 20
+
+
+def test_hiccups_cost_little() -> None:
+    line, sender = SimulatedLine(250_000, 80.0, hiccup_every_s=5.0), GivingWay(0.0)
+    line.run(sender, 30)
+    line.run(sender, 60)
+    assert line.sent_bytes >= 0.7 * line.bytes_per_s * 60
 
 
 def test_a_clip_is_never_starved() -> None:
