@@ -6,6 +6,7 @@ hand over what is new. What stays behind waits in the outbox.
 
 import time
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from importlib.metadata import version
 from zoneinfo import ZoneInfo
 
@@ -80,7 +81,7 @@ class Agent:
             server,
             clock,
             self._stop_sending,
-            config.uplink.max_kbps,
+            lambda: config.uplink.kbps_at(datetime.fromtimestamp(clock.wall_ms() / 1000, zone)),
             give_way=config.uplink.give_way,
         )
 

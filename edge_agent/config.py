@@ -4,6 +4,7 @@ configs/edge.yaml shows every option with its default; a test loads it.
 """
 
 import hashlib
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ from vonggac.daemon.config import (
     read_secret,
 )
 
+LEAST_KBPS = 16
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Point = tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]]
@@ -181,11 +183,31 @@ class CollectorSection(Section):
         return text.rstrip("/")
 
 
+class UplinkHoursSection(WindowSection):
+    """Another limit in some hours of the day; 0: clips wait, events and pictures go on."""
+
+    max_kbps: Annotated[int, Field(ge=0)]
+
+    @field_validator("max_kbps")
+    @classmethod
+    def _moves_or_waits(cls, kbps: int) -> int:
+        if 0 < kbps < LEAST_KBPS:
+            raise ValueError(f"must be 0, for clips that wait, or at least {LEAST_KBPS}")
+        return kbps
+
+
 class UplinkSection(Section):
     """How the household's line is shared."""
 
-    max_kbps: Annotated[int, Field(ge=16)] | None = None
+    max_kbps: Annotated[int, Field(ge=LEAST_KBPS)] | None = None
     give_way: bool = True
+    hours: tuple[UplinkHoursSection, ...] = ()
+
+    def kbps_at(self, local: datetime) -> int | None:
+        """The limit for clips at a local time, of the first window that holds; None without one."""
+        minute = local.hour * 60 + local.minute
+        holding = (hours.max_kbps for hours in self.hours if hours.window().holds(minute, local.weekday()))
+        return next(holding, self.max_kbps)
 
 
 class DiskSection(Section):

@@ -44,7 +44,7 @@ _MOST_RESTING = 500
 
 
 class _BreakOff(Exception):
-    """The program ends, or the clip needs no sending any more: leave the request in the middle."""
+    """The program ends, the clip needs no sending any more, or its hour is over: leave the request in the middle."""
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ class Uploader:
         server: UploadServer,
         clock: Clock,
         stop: Stop,
-        max_kbps: int | None = None,
+        max_kbps: Callable[[], int | None] = lambda: None,
         *,
         give_way: bool = True,
         rng: random.Random | None = None,
@@ -87,7 +87,9 @@ class Uploader:
         self._clock = clock
         self._stop = stop
         self._rng = rng or random.Random()  # noqa: S311 - spreads load, guards nothing
-        self._bucket = TokenBucket(max_kbps, clock.mono_ms())
+        self._max_kbps = max_kbps
+        self._kbps = max_kbps()
+        self._bucket = TokenBucket(self._kbps or None, clock.mono_ms())
         self._line = listen_to(self._session)
         self._giving_way = GivingWay(clock.mono_ms()) if give_way else None
         self._backoff = Backoff(1.0, 30.0, self._rng)
@@ -120,7 +122,7 @@ class Uploader:
         now_ms = self._clock.mono_ms()
         if now_ms < self._not_before_ms:
             return (self._not_before_ms - now_ms) / 1000
-        clip = self._next_clip(now_ms)
+        clip = None if self._heed_limit(now_ms) == 0 else self._next_clip(now_ms)
         if clip is None:
             return _TURN_S
         try:
@@ -191,6 +193,8 @@ class Uploader:
         self._beat()
         size_bytes = min(most_bytes, LARGEST_PIECE_BYTES)
         now_ms = self._clock.mono_ms()
+        if self._heed_limit(now_ms) == 0:
+            raise _BreakOff
         wait_s = 0.0
         if self._giving_way is not None:
             round_trip = self._line.round_trip()
@@ -207,6 +211,14 @@ class Uploader:
         if self._stop.is_set() or not self._outbox.is_waiting(clip.clip):
             raise _BreakOff
         return size_bytes
+
+    def _heed_limit(self, now_ms: float) -> int | None:
+        """The limit of this hour; 0: clips wait."""
+        kbps = self._max_kbps()
+        if kbps != self._kbps:
+            log.info("another limit for clips", max_kbps=kbps)
+            self._kbps, self._bucket = kbps, TokenBucket(kbps or None, now_ms)
+        return kbps
 
     def _await_receipt(self, clip: WaitingClip) -> None:
         rest = self._resting.get(clip.clip)

@@ -1,5 +1,6 @@
 """The agent's configuration: the commented example loads, and every mistake is told at once."""
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,29 @@ def test_every_option_of_the_example_that_is_commented_out_shows_the_default(tmp
     ]
     plain = HEAD + "cameras: [{name: a, source: x.mp4}]\n"
     assert _load(tmp_path, plain + "\n".join(defaults)) == _load(tmp_path, plain)
+
+
+@pytest.mark.parametrize(
+    ("local", "kbps"),
+    [
+        (datetime(2026, 11, 27, 12, 0), 2000),
+        (datetime(2026, 11, 27, 18, 0), 300),
+        (datetime(2026, 11, 27, 22, 30), 2000),
+        (datetime(2026, 11, 27, 7, 0), 0),
+        (datetime(2026, 11, 28, 7, 0), 2000),
+    ],
+)
+def test_clips_have_the_limit_of_the_hour(tmp_path, local, kbps):
+    text = HEAD + "cameras: [{name: a, source: x.mp4}]\nuplink:\n  max_kbps: 2000\n  hours:\n"
+    text += '    - {from: "18:00", to: "22:30", max_kbps: 300}\n'
+    text += '    - {from: "07:00", to: "11:30", days: [mon, tue, wed, thu, fri], max_kbps: 0}\n'
+    assert _load(tmp_path, text).uplink.kbps_at(local) == kbps
+
+
+def test_a_limit_that_would_never_end_a_clip_is_refused(tmp_path):
+    text = HEAD + 'cameras: [{name: a, source: x.mp4}]\nuplink: {hours: [{from: "18:00", to: "19:00", max_kbps: 3}]}\n'
+    with pytest.raises(ConfigInvalid, match="must be 0, for clips that wait, or at least 16"):
+        _load(tmp_path, text)
 
 
 def test_paths_count_from_the_configuration_files_folder(tmp_path):

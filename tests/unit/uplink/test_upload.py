@@ -34,11 +34,12 @@ class Site:
         self.server.on_stored = self.receipt
         self.sha256: dict[str, str] = {}
         self.stop = Stop()
+        self.kbps: int | None = None
         self.uploader = self.new_uploader()
 
     def new_uploader(self, url: str | None = None) -> Uploader:
         server = UploadServer(url or self.server.url, BOX, "secret")
-        return Uploader(self.outbox, server, self.clock, self.stop, rng=random.Random(1))
+        return Uploader(self.outbox, server, self.clock, self.stop, lambda: self.kbps, rng=random.Random(1))
 
     def put(self, number: int, size_bytes: int = 1000, clip_class: ClipClass = ClipClass.NORMAL) -> bytes:
         body, path = clip_file(self.folder, number, size_bytes)
@@ -105,6 +106,26 @@ def test_an_upload_goes_on_after_the_agent_was_started_again(site: Site) -> None
     site.turn_until_delivered()
     assert site.server.methods().count("POST") == 1
     assert site.server.bytes_received == len(data)
+
+
+def test_in_hours_without_leave_a_clip_waits_where_it_stands_and_goes_on_afterwards(site: Site) -> None:
+    data = site.put(1, 2 * MIB)
+    site.kbps = 0
+    site.turn_for(30)
+    assert site.server.methods() == []
+
+    def end_the_hour(method: str, _: str) -> None:
+        if method == "PATCH" and site.server.bytes_received:
+            site.kbps = 0
+
+    site.server.temper = end_the_hour
+    site.kbps = None
+    site.turn_for(30)
+    assert 0 < site.server.bytes_received < len(data)
+    site.server.temper = lambda *_: None
+    site.kbps = None
+    site.turn_until_delivered()
+    assert site.server.stored[an_id(1)] == data
 
 
 def test_a_lost_upload_begins_anew(site: Site) -> None:
