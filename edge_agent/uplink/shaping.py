@@ -76,10 +76,10 @@ class GivingWay:
 def target_ms(best_ms: float) -> float:
     """How long the router's queue may become by us.
 
-    >>> target_ms(1.0), target_ms(100.0), target_ms(600.0)
-    (40.0, 50.0, 100.0)
+    >>> target_ms(1.0), target_ms(120.0), target_ms(600.0)
+    (50.0, 60.0, 100.0)
     """
-    return min(100.0, max(40.0, best_ms / 2))
+    return min(100.0, max(50.0, best_ms / 2))
 
 
 _ACT_EVERY_MS = 100.0
@@ -89,7 +89,8 @@ _GROWTH_BACK = 0.12  # towards what went well before somebody came
 _LEAST_BYTES_PER_S = 16_000.0
 """Even beside a neighbour who fills the line for hours a clip should leave within minutes."""
 LARGEST_PIECE_BYTES = 16 * 1024
-_SMALLEST_PIECE_BYTES = 1400
+_SMALLEST_PIECE_BYTES = 2 * 1448
+"""Two packets: one alone would be acknowledged 40 ms late, and that looks like a queue."""
 SMALLEST_CHUNK_BYTES = 64 * 1024
 LARGEST_CHUNK_BYTES = 1024 * 1024
 _AIM_S = 4.0
