@@ -1,7 +1,8 @@
 """`python -m benchmarks.cost`: CPU-seconds a minute and peak memory, ours beside Motion's, same streams, same run.
 
-Both read the same real RTSP servers (GStreamer) over TCP; each runs alone, in turn, several rounds; figures are taken
-between warm-up and stop from the kernel's own accounting; the table gives medians and the ratio of medians.
+All read the same real RTSP servers (GStreamer) over TCP; each runs alone, in turn, several rounds; figures are taken
+between warm-up and stop from the kernel's own accounting; the table gives medians and the ratio of medians. Each run
+writes its section of RESULTS.md; `--all` makes every section.
 """
 
 import argparse
@@ -9,19 +10,49 @@ import statistics
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 
-from benchmarks.cost.contenders import Motion, Ours, Streams, clips_made
-from benchmarks.results import write_section
-from deploy.demo.scene import prepare_scene
+from benchmarks.cost.contenders import Contender, Floor, Motion, Ours, Streams, clips_made
+from benchmarks.cost.scenes import SCENES, scene_of
 from tests.support.rtsp_server import RtspServer, missing
 
-_WARM_UP_S = 6.0
+_WARM_UP_S = 18.0  # a calm stream is rested from after 10 s; the scene ends after 66
+_FLOORS = ("demux", "key frames", "every frame")
 RESULTS = Path(__file__).with_name("RESULTS.md")
+
+
+@dataclass(frozen=True)
+class Mode:
+    """What is run: `streams` is `dual` or `main`."""
+
+    streams: str
+    scene: str
+    cameras: int = 1
+
+    @property
+    def title(self) -> str:
+        what = "main + sub-stream" if self.streams == "dual" else "main stream only"
+        count = "one camera" if self.cameras == 1 else f"{self.cameras} cameras"
+        return f"{what}, {self.scene}, {count}"
+
+    @property
+    def options(self) -> str:
+        return f"--streams {self.streams} --scene {self.scene} --cameras {self.cameras}"
+
+
+ALL = (
+    Mode("dual", "quiet"),
+    Mode("dual", "busy"),
+    Mode("dual", "street"),
+    Mode("main", "quiet"),
+    Mode("main", "busy"),
+    Mode("dual", "quiet", 8),
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +64,7 @@ class Figures:
     clips: int
 
 
-def measure(contender: Ours | Motion, folder: Path, streams: Streams, seconds: float) -> Figures:
+def measure(contender: Contender, folder: Path, streams: Streams, seconds: float) -> Figures:
     """Run a contender alone; its whole process tree counts."""
     command = contender.prepare(streams)
     try:
@@ -64,44 +95,40 @@ def _peak_mib(pid: int) -> float:
     raise SystemExit(f"the kernel tells no VmHWM of {pid}")
 
 
-def main() -> None:
-    """Measure and print."""
-    arguments = argparse.ArgumentParser(prog="python -m benchmarks.cost", description=__doc__)
-    arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("--seconds", type=float, default=50.0, help="measured time of each run")
-    arguments.add_argument("--cache", type=Path, default=Path(".demo-cache"), help="where the scene is kept")
-    arguments.add_argument("--main-only", action="store_true", help="no sub-stream: the main one is looked at")
-    given = arguments.parse_args()
-    if missing():
-        raise SystemExit(missing())
-    scene = prepare_scene(given.cache)
-    runs: dict[str, list[Figures]] = {"vonggac": [], "motion": []}
+def run(mode: Mode, rounds: int, seconds: float, cache: Path) -> None:
+    """All rounds of one mode; prints and keeps its table."""
+    scene = scene_of(mode.scene, cache)
+    runs: dict[str, list[Figures]] = {}
+    makers: list[Callable[[Path], Contender]] = [Ours, Motion]
     with tempfile.TemporaryDirectory(prefix="vonggac-cost-") as folder:
-        for number in range(given.rounds):
-            for kind in (Ours, Motion) if number % 2 == 0 else (Motion, Ours):
-                place = Path(folder) / f"{number}-{kind.name}"
+        for number in range(rounds):
+            floors = [_floor(work) for work in _FLOORS] if number == 0 and mode.cameras == 1 else []
+            for index, make in enumerate((makers if number % 2 == 0 else makers[::-1]) + floors):
+                place = Path(folder) / f"{number}-{index}"
+                contender = make(place)
                 with RtspServer(scene.main) as main_stream, RtspServer(scene.sub) as sub_stream:
-                    streams = Streams(main_stream.url, None if given.main_only else sub_stream.url)
-                    figures = measure(kind(place), place, streams, given.seconds)
-                runs[kind.name].append(figures)
+                    sub = sub_stream.url if mode.streams == "dual" else None
+                    figures = measure(contender, place, Streams(main_stream.url, sub, mode.cameras), seconds)
+                runs.setdefault(contender.name, []).append(figures)
                 print(
-                    f"round {number + 1} {kind.name:8} {figures.cpu_s_per_minute:6.2f} CPU-s/min "
+                    f"{mode.title}, round {number + 1}: {contender.name:18} {figures.cpu_s_per_minute:6.2f} CPU-s/min "
                     f"{figures.peak_mib:6.0f} MiB peak, {figures.clips} clips",
                     flush=True,
                 )
-    table = render(runs, given)
+    table = render(mode, runs, f"python -m benchmarks.cost {mode.options} --rounds {rounds} --seconds {seconds:g}")
     print(table)
-    section = "main stream only" if given.main_only else "main + sub-stream"
-    write_section(RESULTS, "Cost: ours beside Motion 4.5.1", section, table)
+    write_section(mode.title, table)
 
 
-def render(runs: dict[str, list[Figures]], given: argparse.Namespace) -> str:
+def _floor(work: str) -> Callable[[Path], Contender]:
+    return lambda folder: Floor(folder, work)
+
+
+def render(mode: Mode, runs: dict[str, list[Figures]], command: str) -> str:
     """The table, Markdown."""
-    command = "python -m benchmarks.cost" + (" --main-only" if given.main_only else "")
-    command += f" --rounds {given.rounds} --seconds {given.seconds:g}"
+    small = " + 640x360@10 sub" if mode.streams == "dual" else ""
     rows = [
-        f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, {psutil.cpu_count()} cores; 1080p25 main"
-        + ("" if given.main_only else " + 640x360@10 sub"),
+        f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, {psutil.cpu_count()} cores; 1080p25 main{small}",
         "",
         "| | CPU-s a minute, median (min–max) | peak memory, median | clips |",
         "|---|---|---|---|",
@@ -113,10 +140,10 @@ def render(runs: dict[str, list[Figures]], given: argparse.Namespace) -> str:
         rows.append(
             f"| {name} | {statistics.median(cpu):.2f} ({min(cpu):.2f}–{max(cpu):.2f}) | {peak:.0f} MiB | {clips} |"
         )
-    ours, theirs = runs["vonggac"], runs["motion"]
+    ours, theirs = runs[Ours.name], runs[Motion.name]
     cpu_ratio = _median_cpu(ours) / _median_cpu(theirs)
     peak_ratio = _median_peak(ours) / _median_peak(theirs)
-    rows.append(f"| ratio | {cpu_ratio:.2f} | {peak_ratio:.2f} | |")
+    rows.append(f"| ours / Motion's | {cpu_ratio:.2f} | {peak_ratio:.2f} | |")
     return "\n".join(rows)
 
 
@@ -126,6 +153,33 @@ def _median_cpu(all_figures: list[Figures]) -> float:
 
 def _median_peak(all_figures: list[Figures]) -> float:
     return statistics.median(figures.peak_mib for figures in all_figures)
+
+
+def write_section(title: str, table: str) -> None:
+    """Replace one section of RESULTS.md, keeping the others."""
+    text = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else "# Cost: ours beside Motion 4.5.1\n"
+    head, *sections = text.split("\n## ")
+    kept = {section.split("\n", 1)[0]: section.split("\n", 1)[1] for section in sections}
+    kept[title] = f"\n{table}\n"
+    body = "".join(f"\n## {name}\n{kept[name]}" for name in sorted(kept))
+    RESULTS.write_text(head.rstrip("\n") + "\n" + body, encoding="utf-8")
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = argparse.ArgumentParser(prog="python -m benchmarks.cost", description=__doc__)
+    arguments.add_argument("--streams", choices=("dual", "main"), default="dual")
+    arguments.add_argument("--scene", choices=SCENES, default="street")
+    arguments.add_argument("--cameras", type=int, default=1)
+    arguments.add_argument("--all", action="store_true", help="every mode that RESULTS.md has")
+    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--seconds", type=float, default=40.0, help="measured time of each run; 45 at most")
+    arguments.add_argument("--cache", type=Path, default=Path(".demo-cache"), help="where the scenes are kept")
+    given = arguments.parse_args()
+    if missing():
+        raise SystemExit(missing())
+    for mode in ALL if given.all else (Mode(given.streams, given.scene, given.cameras),):
+        run(mode, given.rounds, given.seconds, given.cache)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,11 @@ import requests
 
 @dataclass(frozen=True)
 class Streams:
-    """One camera: its main stream, and its small one where the run has one."""
+    """`cameras` that all show the same: the main stream, and the small one where the run has one."""
 
     main: str
     sub: str | None
+    cameras: int = 1
 
 
 def free_port() -> int:
@@ -68,7 +69,11 @@ class Ours:
             "box: bench-box\ndata: box\n"
             f"broker: {{host: 127.0.0.1, port: {self._broker_port}, password_file: box.secret}}\n"
             f"collector: {{url: 'http://127.0.0.1:{self._http_port}'}}\n"
-            f"cameras: [{{name: street, source: '{streams.main}'{sub}, pre_roll: 5s}}]\n",
+            "cameras:\n"
+            + "".join(
+                f"- {{name: street-{number}, source: '{streams.main}'{sub}, pre_roll: 5s}}\n"
+                for number in range(streams.cameras)
+            ),
             encoding="utf-8",
         )
         return [program("edge-agent"), "run", "--config", str(edge_yaml)]
@@ -93,10 +98,8 @@ class Motion:
         clips = self._folder / "clips"
         clips.mkdir(parents=True)
         looked, rate = (streams.sub, 10) if streams.sub else (streams.main, 25)
+        program_lines = ["daemon off", "log_level 4", "webcontrol_port 0", "stream_port 0"]
         lines = [
-            "daemon off",
-            "log_level 4",
-            f"target_dir {clips}",
             f"netcam_url {looked}",
             *([f"netcam_high_url {streams.main}"] if streams.sub else []),
             "netcam_params rtsp_transport=tcp",
@@ -107,15 +110,40 @@ class Motion:
             "movie_output on",
             "movie_passthrough on",
             "picture_output first",
-            "webcontrol_port 0",
-            "stream_port 0",
         ]
+        for number in range(streams.cameras):
+            camera = self._folder / f"camera{number}.conf"
+            own = [f"camera_id {number + 1}", f"target_dir {clips / str(number)}"]
+            camera.write_text("\n".join(lines + own) + "\n", encoding="utf-8")
+            program_lines.append(f"camera {camera}")
         config = self._folder / "motion.conf"
-        config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        config.write_text("\n".join(program_lines) + "\n", encoding="utf-8")
         return [program("motion"), "-n", "-c", str(config)]
 
     def clean(self) -> None:
         """Nothing stands around it."""
+
+
+class Floor:
+    """What FFmpeg's libraries need for less than the work: a bare loop in a process of its own."""
+
+    def __init__(self, folder: Path, work: str) -> None:
+        self.name = f"floor: {work}"
+        self._folder = folder
+        self._work = work
+
+    def prepare(self, streams: Streams) -> list[str]:
+        """The command that is measured."""
+        self._folder.mkdir(parents=True)
+        looked = streams.sub or streams.main
+        copied = [streams.main] if streams.sub else []
+        return [sys.executable, "-m", "benchmarks.cost.floors", self._work, looked, *copied]
+
+    def clean(self) -> None:
+        """Nothing stands around it."""
+
+
+Contender = Ours | Motion | Floor
 
 
 def clips_made(folder: Path) -> int:
