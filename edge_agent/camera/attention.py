@@ -82,6 +82,7 @@ class Attention:
         self._audited_until_ms = -math.inf
         self._thing_ms: float | None = None
         self._noticed_ms: float | None = None
+        self._told_ms: float | None = None
 
     # --- what happens --------------------------------------------------------------------------------------------
 
@@ -96,6 +97,8 @@ class Attention:
         told = self.sizes.take(t_ms, size, is_key)
         if told:
             self._notice(t_ms)
+            if self._told_ms is None:
+                self._told_ms = t_ms
         return told
 
     def key_differs(self, t_ms: float) -> None:
@@ -110,6 +113,8 @@ class Attention:
         if interest != "none":
             if self._thing_ms is None:
                 self._thing_ms = t_ms
+                if self._told_ms is not None:
+                    self.sizes.judge(right=True)
                 if self._noticed_ms is not None and self._noticed_ms < t_ms - PROMPT_MS:
                     self._noticed_ms = None
             self._stirred_ms = t_ms
@@ -117,6 +122,9 @@ class Attention:
             return
         if self._thing_ms is None:
             self.sizes.calm(t_ms - _UNSEEN_MS)
+            if self._told_ms is not None and t_ms - self._told_ms > _UNSEEN_MS:
+                self._told_ms = None
+                self.sizes.judge(right=False)
             if self._noticed_ms is not None and self._noticed_ms < t_ms - PROMPT_MS:
                 self._noticed_ms = None
         elif self._stirred_ms is not None and t_ms - self._stirred_ms > _FOLLOWS_MS:
@@ -144,7 +152,7 @@ class Attention:
     def _judge(self, t_ms: float) -> None:
         """A thing came and went before open eyes: would it have been noticed at rest?"""
         began_ms, noticed_ms = self._thing_ms, self._noticed_ms
-        self._thing_ms = self._noticed_ms = None
+        self._thing_ms = self._noticed_ms = self._told_ms = None
         if began_ms is None:
             return
         if noticed_ms is not None:

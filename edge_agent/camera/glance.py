@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 _CELLS_ACROSS = 64  # at least: halving stops before
 _LEAST = 3  # grey levels of a cell's mean: a sixth of a small person against a wall like his coat
 _MARGIN = 1.5
+_SHY = 24.0  # divided by 4 and the calm looks so far: what a cell usually does is not known yet
 _FADES = 0.997  # a calm look: what a cell did is half forgotten after 230 of them
 _SEVERAL = 2
 _SPREAD = np.ones((3, 3), np.uint8)
@@ -31,6 +32,7 @@ class Glance:
         self._limit: Cells = np.zeros((0, 0), np.uint8)
         self._latest: Cells = self._limit
         self._difference: Cells | None = None
+        self._calm_looks = 0
 
     def differs(self, luma: NDArray[Any]) -> bool:
         """Whether `luma`, (H, W) uint8, differs from the picture kept; True while none is."""
@@ -55,10 +57,13 @@ class Glance:
         """The picture of the last `differs` is the one to compare with; `calm`: nothing moved in it."""
         if self._limit.shape != self._latest.shape:
             self._usual = np.zeros(self._latest.shape, np.float32)
-            self._limit = np.full(self._latest.shape, _LEAST, np.uint8)
+            self._limit = np.full(self._latest.shape, _LEAST + _SHY / 4, np.uint8)
+            self._calm_looks = 0
         elif calm and self._difference is not None:
             self._usual *= np.float32(_FADES)
             np.maximum(self._usual, self._difference, out=self._usual)
-            limit = cv2.convertScaleAbs(self._usual, alpha=_MARGIN)
+            self._calm_looks += 1
+            shy = _SHY / (4 + self._calm_looks)
+            limit = cv2.convertScaleAbs(self._usual, alpha=_MARGIN, beta=shy)
             self._limit = np.maximum(cv2.dilate(limit, _SPREAD), np.uint8(_LEAST))
         self._kept, self._kept_mean = self._latest, float(cv2.mean(self._latest)[0])

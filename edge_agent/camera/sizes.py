@@ -12,7 +12,8 @@ _PLACES = 6
 _WINDOW_MS = 350.0
 _KEPT_MS = 5_000.0
 _FEW_BYTES = 40  # headers: below this a packet says "as before" and no more
-_MARGIN = 0.12
+_LEAST_MARGIN = 0.12
+_MOST_MARGIN = 2.0
 _LEARNS = 0.05
 _FADES_MS = 90_000.0  # the loudest calm is half forgotten after about a minute
 
@@ -27,6 +28,7 @@ class Sizes:
         self._excesses: deque[tuple[float, float]] = deque()
         self._loudest = 0.0
         self._calm_ms = -math.inf
+        self._margin = 2 * _LEAST_MARGIN
 
     def take(self, t_ms: float, size: int, is_key: bool) -> bool:
         """Listen to a packet; True when the last ones say that something stirs."""
@@ -44,7 +46,7 @@ class Sizes:
         self._unjudged.append((t_ms, loud, place, level))
         if self._unjudged[0][0] < t_ms - _KEPT_MS:
             self._unjudged.popleft()
-        return level > self._loudest + _MARGIN
+        return level > self._loudest + self._margin
 
     def calm(self, until_ms: float) -> None:
         """Nothing moved up to `until_ms`: that is what calm sounds like."""
@@ -56,6 +58,10 @@ class Sizes:
             faded = math.exp(-min(1000.0, max(0.0, t_ms - self._calm_ms)) / _FADES_MS)
             self._loudest = max(level, self._loudest * faded, 0.0)
             self._calm_ms = t_ms
+
+    def judge(self, right: bool) -> None:
+        """What they told was something, or nothing: who cries wolf has to cry louder."""
+        self._margin = min(_MOST_MARGIN, max(_LEAST_MARGIN, self._margin * (0.7 if right else 1.5)))
 
     def forget(self) -> None:
         """Something moved in the last packets: they are no measure of calm."""

@@ -1,0 +1,162 @@
+"""`python -m benchmarks.reading --videos DIR`: events lost, late starts and late words by reading less than everything.
+
+The agent's own reader, attention and detector, on recordings encoded as cameras do (see films.py), beside the same with
+every picture decoded and looked at. Prints a table and writes it to RESULTS.md.
+"""
+
+import argparse
+import statistics
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.detection.videos import SUFFIXES, labels_of
+from benchmarks.reading.films import GOPS_S, RATES, Film, encode, original, with_calms
+from edge_agent.camera.attention import Attention, RestPolicy
+from edge_agent.camera.frames import Frame, Interest
+from edge_agent.camera.gaze import Gaze, Seen
+from edge_agent.camera.reader import Deadlines, open_reader
+from edge_agent.camera.source import SourceAddress
+from edge_agent.camera.unavailable import CameraUnavailable
+from edge_agent.detect import RecordedTime
+from edge_agent.lookout import interest
+from edge_agent.vision.episodes import EpisodeStarted, EpisodeTracker
+from edge_agent.vision.motion import MotionDetector
+from edge_agent.vision.settings import MotionSettings
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+_TOLERANCE_S = 1.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """One episode: its span in the film, and the moment of the stream at which it was told."""
+
+    start_s: float
+    end_s: float
+    told_s: float
+
+
+@dataclass
+class Row:
+    """One way of encoding over all films."""
+
+    events: int = 0
+    whole: int = 0
+    sparing: int = 0
+    lost: list[str] = field(default_factory=list)
+    later_start_s: list[float] = field(default_factory=list)
+    later_word_s: list[float] = field(default_factory=list)
+    pictures: int = 0
+    decoded: int = 0
+    looked: int = 0
+
+
+def read(path: Path, attention: Attention | None) -> tuple[list[Found], Seen]:
+    """All episodes of a file."""
+    now, seen = RecordedTime(), Seen()
+    detector, tracker = MotionDetector(MotionSettings()), EpisodeTracker(MotionSettings())
+    found: list[Found] = []
+    reader = open_reader(SourceAddress.parse(str(path)), Deadlines(), now, now)
+
+    def look(frame: Frame) -> Interest:
+        observation = detector.look(frame.luma, frame.mono_ms)
+        for event in tracker.step(observation, frame.mono_ms):
+            if isinstance(event, EpisodeStarted):
+                start_s = event.start_ms / 1000
+                found.append(Found(start_s, start_s, now.mono_ms() / 1000))
+        if tracker.in_episode and observation.moving:
+            found[-1] = Found(found[-1].start_s, frame.mono_ms / 1000, found[-1].told_s)
+        return interest(observation, tracker)
+
+    gaze = Gaze(reader, attention, look, seen)
+    with suppress(CameraUnavailable):  # played to its end
+        for packet, raw in reader.packets():
+            gaze.take(packet, raw)
+    gaze.finish()
+    reader.close()
+    return found, seen
+
+
+def compare(row: Row, film: Film, path: Path, name: str) -> None:
+    """Add one film to a row."""
+    whole, _ = read(path, None)
+    sparing, seen = read(path, Attention(RestPolicy()))
+    row.pictures += len(film.pictures)
+    row.decoded += seen.decoded
+    row.looked += seen.looked
+    for event in film.events:
+        row.events += 1
+        by_whole, by_sparing = _of(whole, event), _of(sparing, event)
+        row.whole += by_whole is not None
+        row.sparing += by_sparing is not None
+        if by_whole is not None and by_sparing is None:
+            row.lost.append(f"{name} at {event[0]:.1f} s")
+        if by_whole is not None and by_sparing is not None:
+            row.later_start_s.append(by_sparing.start_s - by_whole.start_s)
+            row.later_word_s.append(by_sparing.told_s - by_whole.told_s)
+
+
+def _of(found: list[Found], event: tuple[float, float]) -> Found | None:
+    for episode in found:
+        if episode.start_s <= event[1] and episode.end_s >= event[0] - _TOLERANCE_S:
+            return episode
+    return None
+
+
+def render(rows: dict[tuple[str, str, int], Row], videos: int) -> str:
+    """The table, Markdown."""
+    lines = [
+        "# Reading less than everything: last figures",
+        "",
+        f"`python -m benchmarks.reading --videos DIR`, {datetime.now(UTC):%Y-%m-%d}; {videos} labelled recordings; a",
+        "camera with one stream. Found: labelled events touched by an episode. Later: than with every picture decoded",
+        "and looked at. Word: the moment of the stream at which the episode is told.",
+        "",
+        "| film | rate | key frame each | events | found, every picture | found, sparing | lost | start later, most | "
+        "word later, median | most | decoded | looked at |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for (film, rate, gop_s), row in rows.items():
+        words = row.later_word_s or [0.0]
+        lines.append(
+            f"| {film} | {rate} | {gop_s} s | {row.events} | {row.whole} | {row.sparing} | "
+            f"{', '.join(row.lost) or 0} | "
+            f"{max(row.later_start_s, default=0.0):+.2f} s | {statistics.median(words):+.2f} s | {max(words):+.2f} s | "
+            f"{row.decoded / row.pictures:.0%} | {row.looked / row.pictures:.0%} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Encode, read twice, compare."""
+    arguments = argparse.ArgumentParser(prog="python -m benchmarks.reading", description=__doc__)
+    arguments.add_argument("--videos", type=Path, required=True, help="recordings with labels/NAME.json beside them")
+    given = arguments.parse_args()
+    rows: dict[tuple[str, str, int], Row] = {}
+    videos = 0
+    for path in sorted(file for file in given.videos.iterdir() if file.suffix in SUFFIXES):
+        labels = labels_of(path)
+        if labels is None or not labels.events:
+            continue
+        videos += 1
+        plain = original(path, labels)
+        films = {"as it is": plain, "long calms": with_calms(plain, labels)}
+        for title, film in films.items():
+            if film is None:
+                continue
+            for rate in RATES:
+                for gop_s in GOPS_S:
+                    row = rows.setdefault((title, rate, gop_s), Row())
+                    with tempfile.TemporaryDirectory(prefix="vonggac-reading-") as folder:
+                        compare(row, film, encode(film, Path(folder) / "film.mp4", rate, gop_s), path.stem)
+                    print(f"{path.stem}, {title}, {rate}, {gop_s} s: {row}", flush=True)
+    table = render(dict(sorted(rows.items(), key=lambda item: item[0][0])), videos)
+    print(table)
+    RESULTS.write_text(table, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
