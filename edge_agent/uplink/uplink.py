@@ -36,8 +36,8 @@ SMALLEST_WINDOW = 16
 LARGEST_WINDOW = 512
 FRESH_EXTRA = 64
 SNAPSHOT_WINDOW = 16
-OLD_SNAPSHOT_WINDOW = 2
-"""Old pictures are no hurry: more of them under way would fill the router's queue of a narrow line."""
+OLD_SNAPSHOT_WINDOW = 1
+"""Old pictures are no hurry: several under way would fill the router's queue of a narrow line."""
 SILENCE_MS = 15_000
 STEADY_MS = 30_000
 _BATCH = 32
