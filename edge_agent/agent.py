@@ -18,6 +18,7 @@ from edge_agent.config import EdgeConfig, config_hash
 from edge_agent.health import HostHealth
 from edge_agent.outbox.budget import DiskBudget
 from edge_agent.outbox.errors import OutboxFull, OutboxInUse
+from edge_agent.outbox.items import ClipClass
 from edge_agent.outbox.outbox import Outbox
 from edge_agent.recording.clip_thread import ClipThread
 from edge_agent.recording.finished import ClipMeta, FinishedClip
@@ -153,7 +154,9 @@ class Agent:
             note=clip.reason or None,
         )
         try:
-            self._outbox.put_clip(body, clip.path)
+            camera = self._cameras.get(clip.meta.camera)
+            important = camera is not None and camera.lookout.is_important(clip.meta.episode)
+            self._outbox.put_clip(body, clip.path, ClipClass.ALERT if important else ClipClass.NORMAL)
         except OutboxFull as error:
             log.error("clip stays on the disk until the next start", clip=clip.meta.clip, what=str(error))
 

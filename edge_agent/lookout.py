@@ -2,7 +2,8 @@
 
 Runs in the thread that decoded the frame. An episode's start is in the outbox, with its first snapshot, before anyone
 hears of it; the record is asked for from `start - pre_roll` to `end + post_roll`. Only while no episode goes on do
-settings change between day and night, and does looking start and stop with the schedule.
+settings change between day and night, and does looking start and stop with the schedule. The picture's health is
+looked at at all hours.
 """
 
 import hashlib
@@ -22,6 +23,7 @@ from edge_agent.vision.motion import MotionDetector
 from edge_agent.vision.observation import Box, Observation
 from edge_agent.vision.schedule import Schedule
 from edge_agent.vision.settings import MotionSettings
+from edge_agent.vision.tamper import PictureHealth, TamperEvent, TamperStarted
 from vonggac.daemon.clock import Clock, new_id
 from vonggac.daemon.logs import get_logger
 from vonggac.wire import messages
@@ -31,6 +33,8 @@ log = get_logger(__name__)
 _KEPT_UNSAVED = 256
 _CHECK_HOURS_MS = 1000.0
 _LONGEST_REASON = 500
+_TAMPER_CLIP_MS = 30_000.0  # how it came about is worth a clip, hours of a covered lens are not
+_WHOLE = (0.0, 0.0, 1.0, 1.0)
 _ROUNDING_MS = 50.0  # two roundings to wall time must not make a pre-roll look a millisecond short
 
 
@@ -77,6 +81,9 @@ class Lookout:
         self._wanted_snapshots: deque[str] = deque(maxlen=8)
         self._episode: str | None = None
         self._best: tuple[Frame, Box | None] | None = None  # drawn only when it is sent
+        self._health = PictureHealth()
+        self._tamper: str | None = None
+        self._important: deque[str] = deque(maxlen=8)
         self._hours_checked_ms = float("-inf")
         self._looking = True
         self._at_night = False
@@ -101,8 +108,13 @@ class Lookout:
             self._hours_checked_ms = frame.mono_ms
             self._follow_the_hours(frame.mono_ms)
             self._save_unsaved()
-        if not self._looking:
-            return "none"
+        change = self._health.look(frame.luma, frame.mono_ms)
+        if change is not None:
+            self._on_tamper(change, frame)
+        found = self._look_for_motion(frame) if self._looking else "none"
+        return "some" if self._health.suspects else found
+
+    def _look_for_motion(self, frame: Frame) -> Interest:
         observation = self._detector.look(frame.luma, frame.mono_ms)
         events = self._tracker.step(observation, frame.mono_ms)
         for event in events:
@@ -119,6 +131,11 @@ class Lookout:
         """No more frames, for now ("lost") or for good ("stopped"): an open episode ends with its last motion."""
         for event in self._tracker.lost(self._clock.mono_ms()):
             self._on_event(event, None, reason)
+        self._health.gap()
+        if reason == "stopped":
+            told = self._health.give_up(self._clock.mono_ms())
+            if told is not None:
+                self._on_tamper(told, None)
         self._save_unsaved()
 
     def _follow_the_hours(self, mono_ms: float) -> None:
@@ -187,6 +204,46 @@ class Lookout:
             self._save(ended, *snapshots)
             self._episode, self._best = None, None
 
+    def _on_tamper(self, change: TamperEvent, frame: Frame | None) -> None:
+        """An episode with picture and clip for whoever is to look, and the state for whoever keeps the cameras."""
+        camera, wall = self._plan.camera, self._clock.wall_ms_at
+        kind, since_ms = f"tamper:{change.kind}", wall(change.since_ms)
+        if isinstance(change, TamperStarted):
+            self._tamper = new_id(self._clock)
+            self._important.append(self._tamper)
+            taken = () if frame is None else (NewSnapshot(self._tamper, self._draw(frame, None)),)
+            started = messages.EpisodeStarted(
+                episode=self._tamper,
+                camera=camera,
+                start_ms=since_ms,
+                box=_WHOLE,
+                score=1.0,
+                kind=kind,
+                snapshot_sha256=_sha256(taken[0]) if taken else None,
+            )
+            self._record.begin(self._tamper, change.since_ms - self._plan.pre_roll_ms - _ROUNDING_MS)
+            self._record.end(self._tamper, change.since_ms + _TAMPER_CLIP_MS)
+            self._save(started, *taken)
+            self._save(messages.Tamper(camera=camera, kind=change.kind, active=True, since_ms=since_ms))
+            log.warning("picture is wrong", camera=camera, kind=change.kind)
+            return
+        end_ms = wall(change.end_ms)
+        if self._tamper is not None:
+            ended = messages.EpisodeEnded(
+                episode=self._tamper,
+                camera=camera,
+                start_ms=since_ms,
+                end_ms=end_ms,
+                box=_WHOLE,
+                score=1.0,
+                kind=kind,
+                reason="stopped" if change.why == "stopped" else "quiet",
+            )
+            self._save(ended)
+        self._tamper = None
+        self._save(messages.Tamper(camera=camera, kind=change.kind, active=False, since_ms=end_ms))
+        log.info("picture is right again", camera=camera, kind=change.kind, why=change.why)
+
     def _best_snapshot(self) -> tuple[NewSnapshot, ...]:
         if self._best is None or self._episode is None:
             return ()
@@ -237,6 +294,10 @@ class Lookout:
             camera=self._plan.camera, state="down" if reason else "up", since_ms=since_ms, reason=reason
         )
         self._save(body)
+
+    def is_important(self, episode: str) -> bool:
+        """Whether the clips of an episode are to be kept before others."""
+        return episode in tuple(self._important)
 
     def want_snapshot(self, request: str) -> None:
         """Take a picture of the next frame under the id of the request."""

@@ -12,7 +12,7 @@ from datetime import tzinfo
 
 from collector.alerts.bell import Ear
 from collector.alerts.channels.protocol import Channel, ChannelBusy, ChannelRefused
-from collector.alerts.texts import AlertFacts, AlertText, mark_late, write
+from collector.alerts.texts import AlertFacts, AlertText, mark_late, subject_of_kind, write
 from collector.store import alerts as store
 from collector.store.database import Connection, Database
 from collector.store.errors import StoreUnavailable
@@ -140,7 +140,7 @@ class Delivery:
         clock_set = subject.clock != "unset"
         link = None if self._public_url is None else f"{self._public_url.rstrip('/')}/incidents/{alert.incident}"
         facts = AlertFacts(
-            subject="motion",
+            subject=subject_of_kind(subject.kind),
             box=subject.box,
             camera=subject.camera,
             site=subject.site,

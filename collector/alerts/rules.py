@@ -97,7 +97,10 @@ class EpisodeFacts:
 
 @dataclass(frozen=True)
 class Rule:
-    """Who is told of what: `cameras` are patterns "box/camera" with `*` and `?`, each half matched by itself."""
+    """Who is told of what: `cameras` are patterns "box/camera" with `*` and `?`, each half matched by itself.
+
+    A kind "tamper" stands for all of its kinds; "tamper:covered" for one.
+    """
 
     name: str
     cameras: tuple[str, ...] = ()
@@ -124,7 +127,7 @@ class Rule:
         """The first reason why the rule does not speak of the episode; None when it does."""
         if self.cameras and not any(_covers(pattern, episode) for pattern in self.cameras):
             return "camera"
-        if self.kinds and episode.kind not in self.kinds:
+        if self.kinds and not {episode.kind, episode.kind.partition(":")[0]} & set(self.kinds):
             return "kind"
         if self.hours and not any(hours.covers(local) for hours in self.hours):
             return "hours"

@@ -2,13 +2,24 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from typing import Literal
+from typing import Literal, get_args
 
 Language = Literal["vi", "en"]
-Subject = Literal["motion", "box_down", "box_back", "camera_blind", "camera_back", "test"]
+Tampered = Literal[
+    "tamper:covered", "tamper:turned", "tamper:defocused", "tamper:black", "tamper:white", "tamper:frozen"
+]
+Subject = Literal["motion", "tamper", "box_down", "box_back", "camera_blind", "camera_back", "test"] | Tampered
+_TAMPERED: tuple[Tampered, ...] = get_args(Tampered)
 
 _CATALOGUE: dict[Language, dict[str, str]] = {
     "vi": {
+        "tamper:covered": "Camera bị che: {place}",
+        "tamper:turned": "Camera bị xoay: {place}",
+        "tamper:defocused": "Hình bị mờ: {place}",
+        "tamper:black": "Hình đen: {place}",
+        "tamper:white": "Hình trắng: {place}",
+        "tamper:frozen": "Hình đứng yên: {place}",
+        "tamper": "Hình ảnh bất thường: {place}",
         "motion": "Có chuyển động: {place}",
         "box_down": "Mất liên lạc với hộp: {place}",
         "box_back": "Hộp đã liên lạc lại: {place}",
@@ -30,6 +41,13 @@ _CATALOGUE: dict[Language, dict[str, str]] = {
         "seconds": "{n} giây",
     },
     "en": {
+        "tamper:covered": "Camera covered: {place}",
+        "tamper:turned": "Camera turned: {place}",
+        "tamper:defocused": "Out of focus: {place}",
+        "tamper:black": "Black picture: {place}",
+        "tamper:white": "White picture: {place}",
+        "tamper:frozen": "Frozen picture: {place}",
+        "tamper": "Something is wrong with the picture: {place}",
         "motion": "Motion: {place}",
         "box_down": "No word from the box: {place}",
         "box_back": "The box is back: {place}",
@@ -96,6 +114,14 @@ class AlertText:
     title: str
     body: str
     rings: bool
+
+
+def subject_of_kind(kind: str) -> Subject:
+    """What an alert about an episode of this kind is about."""
+    for subject in _TAMPERED:
+        if subject == kind:
+            return subject
+    return "tamper" if kind.partition(":")[0] == "tamper" else "motion"
 
 
 def write(facts: AlertFacts, language: Language, zone: tzinfo) -> AlertText:

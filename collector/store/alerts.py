@@ -67,6 +67,7 @@ class AlertSubject:
     start_ms: int
     received_ms: int
     zones: tuple[str, ...]
+    kind: str
     clock: str
     snapshot_sha256: str | None
 
@@ -164,6 +165,7 @@ def subject_of(connection: Connection, episode: str) -> AlertSubject | None:
             episodes.c.start_ms,
             episodes.c.first_received_ms.label("received_ms"),
             episodes.c.zones,
+            episodes.c.kind,
             episodes.c.clock,
             episodes.c.snapshot_sha256,
         )

@@ -143,7 +143,10 @@ class Heartbeat(Body):
 
 @dataclass(frozen=True, kw_only=True)
 class EpisodeStarted(Body):
-    """Motion began: `start_ms` is the arrival of the first moving frame, not of the confirmation."""
+    """Something began: `start_ms` is the arrival of the first frame that shows it, not of the confirmation.
+
+    `kind` is "motion", or "tamper:" and the kind of a `tamper` that began with it.
+    """
 
     type: ClassVar[str] = "episode_started"
     sequenced: ClassVar[bool] = True
@@ -233,7 +236,10 @@ class CameraState(Body):
 
 @dataclass(frozen=True, kw_only=True)
 class Tamper(Body):
-    """The picture is covered, turned, defocused, black, white or frozen (`active`), or no longer so."""
+    """The picture is covered, turned, defocused, black, white or frozen (`kind`, `active`), or no longer so.
+
+    An episode of kind "tamper:<kind>" tells the same with a snapshot, and has the clip of how it came about.
+    """
 
     type: ClassVar[str] = "tamper"
     sequenced: ClassVar[bool] = True

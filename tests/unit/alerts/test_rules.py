@@ -29,6 +29,7 @@ EPISODE = EpisodeFacts(
         (Rule(name="r", zones=("road",)), "zone"),
         (Rule(name="r", kinds=("motion",)), None),
         (Rule(name="r", kinds=("person",)), "kind"),
+        (Rule(name="r", kinds=("tamper",)), "kind"),
         (Rule(name="r", min_score=0.5), None),
         (Rule(name="r", min_score=0.51), "score"),
         (Rule(name="r", hours=(Hours(8 * 60, 17 * 60),)), None),
@@ -108,3 +109,12 @@ def test_where_the_clock_of_the_box_is_not_set_the_time_of_arrival_counts() -> N
     unset = replace(EPISODE, clock_set=False)
     assert (EPISODE.moment_ms, EPISODE.moment_last_ms) == (1000, 3000)
     assert (unset.moment_ms, unset.moment_last_ms) == (5000, 7000)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "reason"),
+    [((), None), (("tamper",), None), (("tamper:covered",), None), (("tamper:frozen",), "kind"), (("motion",), "kind")],
+)
+def test_a_rule_asks_for_all_that_is_done_to_cameras_or_for_one_kind_of_it(kinds, reason):
+    episode = EpisodeFacts("e", "hop", "gate", 0, 0, 0, kind="tamper:covered", score=1.0)
+    assert Rule(name="r", kinds=kinds).why_not(episode, LocalTime(0, 0)) == reason

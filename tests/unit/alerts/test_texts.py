@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from collector.alerts.texts import _CATALOGUE, _REASONS, AlertFacts, duration, write
+from collector.alerts.texts import _CATALOGUE, _REASONS, AlertFacts, duration, subject_of_kind, write
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 AT_MS = 1_795_195_805_000  # 2026-11-20 17:30:05 UTC
@@ -66,3 +66,16 @@ def test_durations_show_their_two_largest_units(ms: int, expected: str) -> None:
 def test_both_languages_say_the_same_things() -> None:
     assert _CATALOGUE["vi"].keys() == _CATALOGUE["en"].keys()
     assert _REASONS["vi"].keys() == _REASONS["en"].keys()
+
+
+@pytest.mark.parametrize(
+    ("kind", "title"),
+    [
+        ("motion", "Có chuyển động: gate, hop"),
+        ("tamper:covered", "Camera bị che: gate, hop"),
+        ("tamper:spun", "Hình ảnh bất thường: gate, hop"),
+    ],
+)
+def test_an_alert_says_what_was_done_to_the_camera(kind, title):
+    facts = AlertFacts(subject=subject_of_kind(kind), box="hop", camera="gate", at_ms=AT_MS, rings=True)
+    assert write(facts, "vi", ZONE).title == title

@@ -181,3 +181,41 @@ def test_a_wanted_snapshot_is_the_next_frame(scene):
     assert (event["type"], event["body"]["request"]) == ("snapshot_taken", request)
     (picture,) = scene.outbox.next_snapshots(10)
     assert (picture.episode, picture.sha256) == (request, event["body"]["snapshot_sha256"])
+
+
+def test_a_covered_lens_is_an_episode_of_its_own_with_picture_and_clip_and_a_state_that_ends(scene):
+    scene.quiet(8)
+    covered_ms = scene.clock.wall_ms()
+    for _ in range(60):
+        scene.clock.advance(1000 / FPS)
+        luma = np.full((HEIGHT, WIDTH), 50, np.uint8) + scene.street._rng.integers(0, 4, (HEIGHT, WIDTH), np.uint8)
+        scene.lookout.on_frame(
+            Frame(luma, scene.clock.mono_ms(), None, WIDTH, HEIGHT, lambda luma=luma: np.dstack([luma] * 3))
+        )
+    scene.quiet(8)
+    events = [event for event in scene.events() if event["body"].get("kind", "").endswith("covered")]
+    started, began, ended, over = events
+    assert [event["type"] for event in events] == ["episode_started", "tamper", "episode_ended", "tamper"]
+    assert started["body"]["kind"] == ended["body"]["kind"] == "tamper:covered"
+    assert covered_ms <= started["body"]["start_ms"] == began["body"]["since_ms"] <= covered_ms + 1000
+    assert (began["body"]["active"], over["body"]["active"]) == (True, False)
+    pictures = {picture.sha256 for picture in scene.outbox.next_snapshots(10)}
+    assert started["body"]["snapshot_sha256"] in pictures
+    episode = started["body"]["episode"]
+    assert [asked[0] for asked in scene.record.asked if asked[1] == episode] == ["begin", "end"]
+    assert scene.lookout.is_important(episode)
+    assert not scene.lookout.is_important("another")
+
+
+def test_a_lens_that_is_covered_when_the_program_ends_is_not_left_as_a_state(scene):
+    scene.quiet(8)
+    for _ in range(60):
+        scene.clock.advance(1000 / FPS)
+        luma = np.full((HEIGHT, WIDTH), 5, np.uint8)
+        scene.lookout.on_frame(
+            Frame(luma, scene.clock.mono_ms(), None, WIDTH, HEIGHT, lambda luma=luma: np.dstack([luma] * 3))
+        )
+    scene.lookout.look_lost("stopped")
+    states = [event["body"]["active"] for event in scene.events() if event["type"] == "tamper"]
+    assert states == [True, False]
+    assert scene.events()[-2]["body"]["reason"] == "stopped"

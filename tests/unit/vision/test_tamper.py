@@ -1,0 +1,166 @@
+"""What a camera's health says when things are done to the camera, and when only weather, light and traffic are."""
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_agent.vision.tamper import PictureHealth, TamperEnded, TamperStarted
+
+HEIGHT, WIDTH, FPS = 180, 320, 10
+
+
+def _street() -> np.ndarray:
+    """Houses, doors and windows: contours of every direction."""
+    random = np.random.default_rng(3)
+    picture = np.full((HEIGHT, WIDTH), 110, np.uint8)
+    for _ in range(60):
+        x, y = int(random.integers(0, WIDTH)), int(random.integers(0, HEIGHT))
+        size = int(random.integers(8, 50)), int(random.integers(8, 40))
+        cv2.rectangle(picture, (x, y), (x + size[0], y + size[1]), int(random.integers(40, 200)), -1)
+        cv2.line(picture, (x, y), (y, x), int(random.integers(40, 200)), 2)
+    return picture
+
+
+STREET = _street()
+
+
+class Watch:
+    def __init__(self) -> None:
+        self.health = PictureHealth()
+        self.now_ms = 0.0
+        self.random = np.random.default_rng(4)
+
+    def noisy(self, picture, noise=2.0):
+        return np.clip(picture + self.random.normal(0, noise, picture.shape), 0, 255).astype(np.uint8)
+
+    def see(self, seconds, make=lambda _s: STREET, noise=2.0, fps=FPS):
+        told = []
+        for number in range(round(seconds * fps)):
+            self.now_ms += 1000 / fps
+            picture = make(number / fps)
+            event = self.health.look(self.noisy(picture, noise) if noise else picture, self.now_ms)
+            if event is not None:
+                told.append(event)
+        return told
+
+
+@pytest.fixture
+def watch():
+    made = Watch()
+    assert made.see(10) == []
+    return made
+
+
+DEEDS = {
+    "covered": lambda _s: np.full_like(STREET, 60),
+    "turned": lambda _s: np.ascontiguousarray(np.roll(STREET, 90, 1)[::-1]),
+    "defocused": lambda _s: cv2.GaussianBlur(STREET, (0, 0), 4),
+    "black": lambda _s: np.full_like(STREET, 5),
+    "white": lambda _s: np.full_like(STREET, 250),
+}
+
+
+@pytest.mark.parametrize("kind", DEEDS)
+def test_what_is_done_to_a_camera_is_told_within_five_seconds_and_ends_when_it_is_undone(watch, kind):
+    done_ms = watch.now_ms
+    (started,) = watch.see(5, DEEDS[kind])
+    assert isinstance(started, TamperStarted)
+    assert started.kind == kind
+    assert done_ms <= started.since_ms <= done_ms + 1000
+    undone_ms = watch.now_ms
+    (ended,) = watch.see(5)
+    assert isinstance(ended, TamperEnded)
+    assert (ended.kind, ended.why) == (kind, "seen")
+    assert undone_ms <= ended.end_ms <= undone_ms + 1500
+
+
+@pytest.mark.parametrize("every_s", [1.0, 2.0])
+def test_key_frames_alone_are_enough_to_tell_a_covered_camera(every_s):
+    watch = Watch()
+    assert watch.see(40, fps=1 / every_s) == []
+    (started,) = watch.see(8, DEEDS["covered"], fps=1 / every_s)
+    assert started.kind == "covered"
+
+
+def _bus(seconds):
+    """It stops close by: three quarters of the picture, with windows."""
+    picture = STREET.copy()
+    left = max(30, 320 - round(200 * seconds))
+    picture[20:160, left:310] = 150
+    for x in range(left + 10, 300, 40):
+        picture[40:80, x : x + 25] = 60
+    return picture
+
+
+def _infrared(_seconds):
+    lamp = np.exp(-(np.linspace(-1, 1, WIDTH)[None] ** 2) - np.linspace(-1, 1, HEIGHT)[:, None] ** 2)
+    return np.clip((60 + 0.6 * np.abs(STREET.astype(float) - 90)) * lamp, 0, 255)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        _bus,
+        _infrared,
+        lambda s: STREET * (0.4 if int(s / 4) % 2 else 1.2),
+        lambda s: np.roll(STREET, round(1.5 * np.sin(5 * s)), 1),
+        lambda s: STREET if s > 1.5 else np.full_like(STREET, 6),
+        lambda s: STREET if s > 1.5 else np.full_like(STREET, 252),
+    ],
+    ids=["a bus stops", "infrared", "exposure", "a pole in the wind", "the filter switches", "a headlight"],
+)
+def test_traffic_light_and_wind_are_nobodys_deed(watch, make):
+    assert watch.see(20, make) == []
+
+
+def test_a_sensors_noise_in_the_dark_is_not_frozen(watch):
+    assert watch.see(30, lambda _s: STREET * 0.2, noise=4) == []
+
+
+def test_a_picture_that_stays_the_same_to_the_bit_is_frozen_though_its_clock_goes_on(watch):
+    still = watch.noisy(STREET)
+
+    def frozen(seconds):
+        picture = still.copy()
+        picture[4:12, 10:60] = 40 * int(seconds) % 255
+        return picture
+
+    (started,) = watch.see(5, frozen, noise=0)
+    assert started.kind == "frozen"
+    (ended,) = watch.see(6)
+    assert isinstance(ended, TamperEnded)
+
+
+def test_a_still_scene_that_the_encoder_repeats_from_the_start_is_not_called_frozen():
+    watch = Watch()
+
+    def coded(seconds):
+        picture = STREET.copy()
+        if int(seconds) % 20 < 3:
+            picture[100:160, round(seconds % 3 * 90) : round(seconds % 3 * 90) + 25] = 230
+        return picture
+
+    assert watch.see(120, coded, noise=0) == []
+
+
+def test_a_camera_turned_while_its_cable_was_out_is_told(watch):
+    watch.health.gap()
+    watch.now_ms += 600_000
+    (started,) = watch.see(5, DEEDS["turned"])
+    assert started.kind == "turned"
+
+
+def test_a_new_aim_is_taken_for_the_right_one_after_hours(watch):
+    (started,) = watch.see(5, DEEDS["turned"])
+    watch.now_ms = started.since_ms + 6 * 3_600_000
+    (ended,) = watch.see(5, DEEDS["turned"])
+    assert ended.why == "accepted"
+    assert watch.see(20, DEEDS["turned"]) == []
+    (back,) = watch.see(5)
+    assert back.kind == "turned"
+
+
+def test_a_suspicion_asks_to_be_watched_closely(watch):
+    assert not watch.health.suspects
+    watch.see(1.5, DEEDS["covered"])
+    assert watch.health.suspects
