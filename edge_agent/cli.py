@@ -8,19 +8,21 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from edge_agent.config import EdgeConfig, load_edge_config
+from edge_agent.config import CameraSection, EdgeConfig, load_edge_config
 from edge_agent.vision.settings import MotionSettings
 from vonggac.daemon.config import ConfigInvalid
 from vonggac.daemon.logs import configure_logs
 from vonggac.daemon.program import refuse_config
+from vonggac.daemon.quantities import parse_duration_s
 
 DEFAULT_CONFIG = Path("/etc/vonggac/edge.yaml")
+_LONGEST_TUNE_S = 7200
 
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -114,6 +116,7 @@ def detect(
     from edge_agent.detect import detect as look_through  # noqa: PLC0415
     from edge_agent.recording.overlay import OverlayWriter  # noqa: PLC0415
     from edge_agent.vision.episodes import EpisodeEnded  # noqa: PLC0415
+    from edge_agent.vision.tamper import TamperEvent, TamperStarted  # noqa: PLC0415
 
     table = Table("start", "end", "score", "zones", "box")
 
@@ -126,12 +129,26 @@ def detect(
             zones = ", ".join(line["zones"]) or "-"
             table.add_row(f"{line['start_s']:.1f} s", f"{line['end_s']:.1f} s", f"{line['score']:.2f}", zones, box)
 
+    def tell_tamper(event: TamperEvent) -> None:
+        begins = isinstance(event, TamperStarted)
+        at_s = round((event.since_ms if isinstance(event, TamperStarted) else event.end_ms) / 1000, 3)
+        if as_json:
+            click.echo(json.dumps({"tamper": {"kind": event.kind, "active": begins, "since_s": at_s}}))
+        else:
+            click.echo(f"{at_s:.1f} s: picture {event.kind}{'' if begins else ' no more'}")
+
     writer = OverlayWriter(overlay, [(z.name, z.polygon) for z in settings.zones], settings.masks) if overlay else None
     try:
         if masks is not None:
             masks.mkdir(parents=True, exist_ok=True)
         summary = look_through(
-            SourceAddress.parse(source), settings, tell, writer, masks, all_frames or bool(overlay or masks)
+            SourceAddress.parse(source),
+            settings,
+            tell,
+            writer,
+            masks,
+            all_frames or bool(overlay or masks),
+            tell_tamper,
         )
     except (ValueError, CameraUnavailable, OSError) as error:
         raise click.ClickException(str(error)) from None
@@ -157,10 +174,62 @@ def detect(
     )
 
 
+@main.command()
+@click.argument("camera")
+@_config_option()
+@click.option("--for", "span", default="10m", show_default=True, help="How long to watch; two hours at most.")
+@click.option("--source", help="Watch this recording in place of the camera, with the camera's settings.")
+@click.option("--night", is_flag=True, help="With the settings of the night.")
+@click.option("--lang", "language", type=click.Choice(["vi", "en"]), default="vi", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), help="Draw alarms and proposals: a .jpg.")
+def tune(
+    camera: str,
+    config_path: Path,
+    span: str,
+    source: str | None,
+    night: bool,
+    language: Literal["vi", "en"],
+    as_json: bool,
+    picture: Path | None,
+) -> None:
+    """Watch a camera for a while; say what would alarm, and which mask, zone or sensitivity would help."""
+    config = _load(config_path)
+    section = _section_of(config, camera)
+    try:
+        seconds = parse_duration_s(span)
+    except ValueError as error:
+        raise click.UsageError(f"--for: {error}") from None
+    if not 1 <= seconds <= _LONGEST_TUNE_S:
+        raise click.UsageError(f"--for {span}: from 1s to 2h")
+    from edge_agent.camera.source import SourceAddress  # noqa: PLC0415
+    from edge_agent.camera.unavailable import CameraUnavailable  # noqa: PLC0415
+    from edge_agent.tune import draw_findings  # noqa: PLC0415
+    from edge_agent.tune import tune as watch_and_tune  # noqa: PLC0415
+    from edge_agent.tune_words import as_json as told_as_json  # noqa: PLC0415
+    from edge_agent.tune_words import tell  # noqa: PLC0415
+
+    settings = section.motion.settings(at_night=night)
+    try:
+        address = SourceAddress.parse(source) if source else section.address(section.sub or section.source)
+        findings = watch_and_tune(address, settings, seconds)
+        if picture is not None:
+            draw_findings(findings, settings, picture)
+    except ConfigInvalid as error:
+        refuse_config(error)
+    except (ValueError, CameraUnavailable, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(json.dumps(told_as_json(findings), ensure_ascii=False) if as_json else tell(findings, language))
+
+
 def _settings_of(config: EdgeConfig, name: str) -> MotionSettings:
+    return _section_of(config, name).motion.settings()
+
+
+def _section_of(config: EdgeConfig, name: str) -> CameraSection:
     for camera in config.cameras:
         if camera.name == name:
-            return camera.motion.settings()
+            return camera
     known = ", ".join(camera.name for camera in config.cameras)
     raise click.UsageError(f"no camera {name!r} in the configuration; there are: {known}")
 

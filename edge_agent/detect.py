@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 
 from edge_agent.camera.attention import Attention, RestPolicy
 from edge_agent.camera.frames import Frame, Interest
-from edge_agent.camera.gaze import Gaze, Seen
-from edge_agent.camera.reader import Deadlines, open_reader
+from edge_agent.camera.gaze import Gaze, Look, Seen
+from edge_agent.camera.reader import Deadlines, Moments, StopWish, open_reader
 from edge_agent.camera.source import SourceAddress
 from edge_agent.camera.unavailable import CameraUnavailable
 from edge_agent.lookout import interest
@@ -22,6 +23,7 @@ from edge_agent.vision.episodes import EpisodeEnded, EpisodeTracker
 from edge_agent.vision.motion import MotionDetector
 from edge_agent.vision.observation import Observation
 from edge_agent.vision.settings import MotionSettings
+from edge_agent.vision.tamper import Kind, PictureHealth, TamperEvent
 
 
 class RecordedTime:
@@ -39,6 +41,10 @@ class RecordedTime:
     def wait(self, seconds: float | None) -> bool:
         self._now_ms += (seconds or 0.0) * 1000.0
         return False
+
+
+class Watching(Moments, StopWish, Protocol):
+    """The time and the wish to end, as a reader takes them."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ def detect(
     overlay: OverlayWriter | None = None,
     masks: Path | None = None,
     all_frames: bool = False,
+    on_tamper: Callable[[TamperEvent], None] | None = None,
 ) -> Summary:
     """Look through a recording; `on_episode` gets each episode with times in ms from the first frame's timestamp.
 
@@ -70,7 +77,8 @@ def detect(
     """
     began_cpu_s = time.process_time()
     detector, tracker = MotionDetector(settings), EpisodeTracker(settings)
-    packets = episodes = 0
+    health = PictureHealth()
+    episodes = 0
     first_ms: float | None = None
     t_ms = 0.0
     seen = Seen()
@@ -84,27 +92,17 @@ def detect(
             if isinstance(event, EpisodeEnded):
                 episodes += 1
                 on_episode(event)
+        tamper = health.look(frame.luma, t_ms)
+        if tamper is not None and on_tamper is not None:
+            on_tamper(tamper)
         if masks is not None and not cv2.imwrite(str(masks / f"{seen.looked - 1:06d}.png"), detector.mask()):
             raise OSError(f"{masks}: cannot write pictures there")
         if overlay is not None:
             boxes = [(region.box, f"{region.score:.2f}") for region in observation.regions]
-            overlay.write(frame.bgr(), t_ms / 1000, boxes, why(observation, tracker))
+            overlay.write(frame.bgr(), t_ms / 1000, boxes, why(observation, tracker, health.active))
         return interest(observation, tracker)
 
-    now = RecordedTime()
-    reader = open_reader(address, Deadlines(), now, now)
-    try:
-        gaze = Gaze(reader, None if all_frames else Attention(RestPolicy()), look, seen)
-        try:
-            for packet, raw in reader.packets():
-                packets += 1
-                gaze.take(packet, raw)
-        except CameraUnavailable as end:
-            if end.reason not in ("ended", "decode"):
-                raise
-        gaze.finish()
-    finally:
-        reader.close()
+    packets = watch(address, look, RecordedTime(), all_frames=all_frames, seen=seen)
     for event in tracker.lost(t_ms):
         if isinstance(event, EpisodeEnded):
             episodes += 1
@@ -114,8 +112,44 @@ def detect(
     return Summary(t_ms / 1000, packets, seen.decoded, seen.looked, time.process_time() - began_cpu_s, episodes)
 
 
-def why(observation: Observation, tracker: EpisodeTracker) -> str:
+def watch(
+    address: SourceAddress,
+    look: Look,
+    moments: Watching,
+    *,
+    all_frames: bool,
+    seen: Seen | None = None,
+    longest_s: float | None = None,
+) -> int:
+    """Show `look` the pictures of a stream until it ends, `moments` says so, or `longest_s` of it passed.
+
+    Returns how many pictures there were. Raises CameraUnavailable.
+    """
+    packets = 0
+    began_ms: float | None = None
+    reader = open_reader(address, Deadlines(), moments, moments)
+    try:
+        gaze = Gaze(reader, None if all_frames else Attention(RestPolicy()), look, seen or Seen())
+        try:
+            for packet, raw in reader.packets():
+                packets += 1
+                gaze.take(packet, raw)
+                began_ms = packet.mono_ms if began_ms is None else began_ms
+                if longest_s is not None and packet.mono_ms - began_ms >= longest_s * 1000:
+                    break
+        except CameraUnavailable as end:
+            if end.reason not in ("ended", "decode"):
+                raise
+        gaze.finish()
+    finally:
+        reader.close()
+    return packets
+
+
+def why(observation: Observation, tracker: EpisodeTracker, tamper: Kind | None = None) -> str:
     """The state of the detector in a few words, for the overlay."""
+    if tamper is not None:
+        return f"TAMPER {tamper}"
     if not observation.ready:
         return "learning"
     if observation.global_change:

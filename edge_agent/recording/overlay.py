@@ -10,7 +10,7 @@ import numpy as np
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-_ZONE, _MASK, _MOVING, _TEXT = (255, 200, 0), (60, 60, 60), (0, 220, 255), (255, 255, 255)
+_ZONE, _MASK, _MOVING, _TEXT = (255, 200, 0), (120, 120, 120), (0, 220, 255), (255, 255, 255)
 _CLOCK = Fraction(1, 90_000)
 
 
@@ -39,9 +39,16 @@ class OverlayWriter:
         """Add one frame of time `t_s`: boxes in 0..1 with a word each, and a line of text."""
         picture = np.ascontiguousarray(bgr[: bgr.shape[0] // 2 * 2, : bgr.shape[1] // 2 * 2])
         height, width = picture.shape[:2]
-        for polygon, colour in [(area, _ZONE) for _, area in self._zones] + [(area, _MASK) for area in self._masks]:
-            corners = np.array([[round(x * width), round(y * height)] for x, y in polygon], np.int32)
-            cv2.polylines(picture, [corners], isClosed=True, color=colour, thickness=1, lineType=cv2.LINE_AA)
+        for mask in self._masks:  # darkened: nothing that goes on there counts
+            hidden = np.zeros(picture.shape[:2], np.uint8)
+            cv2.fillPoly(hidden, [_corners(mask, width, height)], 1)
+            picture[hidden > 0] //= 3
+            cv2.polylines(picture, [_corners(mask, width, height)], isClosed=True, color=_MASK, lineType=cv2.LINE_AA)
+        for name, zone in self._zones:
+            corners = _corners(zone, width, height)
+            cv2.polylines(picture, [corners], isClosed=True, color=_ZONE, lineType=cv2.LINE_AA)
+            left, bottom = int(corners[:, 0].min()), int(corners[:, 1].max())
+            _put_text(picture, name, (left + 5, min(height, bottom) - 22))
         for (x0, y0, x1, y1), word in boxes:
             top_left, bottom_right = (round(x0 * width), round(y0 * height)), (round(x1 * width), round(y1 * height))
             cv2.rectangle(picture, top_left, bottom_right, _MOVING, 2)
@@ -67,6 +74,10 @@ class OverlayWriter:
         if self._stream is not None:
             self._container.mux(self._stream.encode(None))
         self._container.close()
+
+
+def _corners(polygon: Sequence[tuple[float, float]], width: int, height: int) -> NDArray[np.int32]:
+    return np.array([[round(x * width), round(y * height)] for x, y in polygon], np.int32)
 
 
 def _put_text(picture: NDArray[np.uint8], text: str, at: tuple[int, int]) -> None:
