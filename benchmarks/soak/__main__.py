@@ -2,7 +2,7 @@
 
 Collector with its embedded broker, an agent with two looping films as cameras, a road between them that is cut, left
 half-open, delayed and slowed all the time; the broker is killed, a camera goes and comes. `--quiet` instead measures
-what an agent writes to its disk while nothing happens.
+what an agent writes to its disk while nothing happens, `--ingest` whether events of days raise the intake's memory.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.results import write_section
 from benchmarks.road import Road
-from benchmarks.soak import quiet, report
+from benchmarks.soak import ingest, quiet, report
 from benchmarks.soak.faults import Troubles
 from benchmarks.soak.samples import DISK, WAITING, child_of, folder_mib, of_process
 from collector.store.database import open_database, sqlite_url
@@ -156,13 +156,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--warm-up", type=float, default=10.0, metavar="MINUTES", help="left out of the figures")
     parser.add_argument("--quiet", action="store_true", help="bytes written by an agent while nothing happens")
+    parser.add_argument("--ingest", type=int, metavar="EVENTS", help="so many events into the collector's intake alone")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_name("RESULTS.md"))
     parser.add_argument("--keep", type=Path, help="work in this folder and leave it; otherwise a temporary one")
     given = parser.parse_args()
     folder = given.keep or Path(tempfile.mkdtemp(prefix="vonggac-soak-"))
     folder.mkdir(parents=True, exist_ok=True)
     assert program("collector")
-    if given.quiet:
+    if given.ingest:
+        good = ingest.run(given.ingest, folder, given.output)
+    elif given.quiet:
         good = quiet.run(given.minutes or 60.0, folder, given.output)
     else:
         good = run(given.minutes or 120.0, given.seed, given.warm_up * 60, folder, given.output)
