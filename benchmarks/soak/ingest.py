@@ -1,7 +1,7 @@
 """Days of events in minutes: the collector's intake and retention in one process; does its memory stay where it is?
 
 What a soak of two hours leaves open: a page cache that fills up to its bound looks like a slow leak for hours. Here the
-same rows come a thousand times faster, so that the bound is reached.
+same rows come hundreds of times faster, so that the bound is reached.
 """
 
 import os
@@ -52,7 +52,7 @@ def run(events: int, folder: Path, output: Path) -> bool:
     text = "\n".join(
         [
             f"`python -m benchmarks.soak --ingest {events}`, {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores: "
-            "intake, live feed's reading and pruning, a thousand times faster than in the soak. "
+            "intake, live feed's reading and pruning, hundreds of times faster than in the soak. "
             f"{'Flat' if good else 'GROWS'}: {late - early:+.2f} MiB from the second quarter "
             f"to the last (medians), tolerated {TOLERATED_MIB:g}.",
             "",
