@@ -27,6 +27,7 @@ HABIT = 0.5
 MOSTLY = 0.6
 STIR = 0.8
 """Mean difference, in grey levels, that no re-encoding of the same picture makes."""
+LEARNED_EVERY_MS = 300.0
 _HABIT_PAIRS = 12
 _LONGEST_PAIRS = 256
 _DOWN, _ACROSS = 4, 8
@@ -40,6 +41,7 @@ class Freshness:
         self._habits: Image = np.zeros(_DOWN * _ACROSS)
         self._recent: deque[tuple[float, bool]] = deque(maxlen=_LONGEST_PAIRS)
         self._pairs = 0
+        self._learned_ms = -math.inf
         self._new_ms = -math.inf
         self.stale_since_ms: float | None = None
 
@@ -60,7 +62,9 @@ class Freshness:
             self._recent.clear()
             return
         same = bool(np.array_equal(before, sample))
-        if self.stale_since_ms is None and (not same or not self._recent or not self._recent[-1][1]):
+        due = t_ms - self._learned_ms >= LEARNED_EVERY_MS
+        if due and self.stale_since_ms is None and (not same or not self._recent or not self._recent[-1][1]):
+            self._learned_ms = t_ms
             self._learn(before, sample)
         if not same:
             self._new_ms = t_ms
