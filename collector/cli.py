@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from collector.config import CollectorConfig, load_collector_config
+from collector.locks import PARTS, running_parts
 from collector.store import boxes, commands, users
 from collector.store.database import Database, open_database
 from collector.store.errors import StoreUnavailable, StoreUnusable
@@ -106,10 +107,10 @@ def serve(config_path: Path, only: str | None) -> None:
     config = _load(config_path)
     from collector import collector  # noqa: PLC0415 - the web takes a while to load
 
-    parts = collector.PARTS if only is None else tuple(dict.fromkeys(part.strip() for part in only.split(",")))
-    unknown = [part for part in parts if part not in collector.PARTS]
+    parts = PARTS if only is None else tuple(dict.fromkeys(part.strip() for part in only.split(",")))
+    unknown = [part for part in parts if part not in PARTS]
     if unknown:
-        raise click.UsageError(f"--only: there is no part {unknown[0]!r}; there are {', '.join(collector.PARTS)}")
+        raise click.UsageError(f"--only: there is no part {unknown[0]!r}; there are {', '.join(PARTS)}")
     raise SystemExit(collector.serve(config, parts))
 
 
@@ -350,16 +351,17 @@ _listing("incidents", "Incidents, the newest first.")
 @main.command()
 @_json_option
 @click.option("--deep", is_flag=True, help="Read every clip and snapshot and compare its SHA-256.")
-@click.option("--repair", is_flag=True, help="Remove files that belong to nothing and are older than an hour.")
+@click.option("--repair", is_flag=True, help="Mend what can be mended without losing anything.")
 @_config_option
 def fsck(as_json: bool, deep: bool, repair: bool, config_path: Path) -> None:
-    """Check database and files against each other. Exit 1 when something is wrong."""
+    """Check database and files against each other, also while the collector runs. Exit 1 when something is wrong."""
     from collector.fsck import check  # noqa: PLC0415
 
     config = _load(config_path)
     wrong = 0
     with _opened(config) as database:
-        for finding in check(database, config.data, SystemClock().wall_ms(), deep=deep, repair=repair):
+        running, now_ms = running_parts(config.data), SystemClock().wall_ms()
+        for finding in check(database, config.data, now_ms, deep=deep, repair=repair, running=running):
             wrong += finding.is_wrong
             if as_json:
                 click.echo(json.dumps(vars(finding), ensure_ascii=False))

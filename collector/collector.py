@@ -4,7 +4,6 @@
 Parts meet in the database, so each may be a process of its own; each part runs once in an installation.
 """
 
-import fcntl
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from collector.ingest.intake import Intake
 from collector.ingest.mqtt import CLIENT_ID, BrokerAddress, MqttIngest
 from collector.ingest.receipts import Receipts
 from collector.ingest.upload import Uploads
+from collector.locks import PARTS, take_part
 from collector.retention import Retention
 from collector.store.database import Database, open_database
 from collector.store.desk import find_snapshot
@@ -42,7 +42,6 @@ from vonggac.daemon.threads import Crew, Pulse, Stop
 
 log = get_logger(__name__)
 
-PARTS = ("ingest", "alerts", "fleet", "web")
 END_WITHIN_S = 15.0
 DELIVERY_STALL_S = 300.0
 RETENTION_STALL_S = 600.0
@@ -114,11 +113,8 @@ def _lay(config: CollectorConfig, parts: tuple[str, ...], stop: Stop, locks: Exi
 
 def _lock(config: CollectorConfig, part: str, locks: ExitStack) -> None:
     """Two of a part would take each other's connection, and alert twice."""
-    file = locks.enter_context((config.data / f"{part}.lock").open("a", encoding="ascii"))
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise CannotStart(f"{config.data}: another collector runs the part {part} here. Stop it first") from None
+    if not take_part(config.data, part, locks):
+        raise CannotStart(f"{config.data}: another collector runs the part {part} here. Stop it first")
 
 
 def _start(base: Foundation, parts: tuple[str, ...]) -> dict[str, str]:

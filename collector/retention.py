@@ -1,7 +1,8 @@
 """What is kept how long: by age and by bytes, oldest first; what is under legal hold is deleted by nothing.
 
-A deletion changes the row first, then unlinks: a crash in between leaves a file without a row, which fsck names and
-`prune` removes; never a row that promises a file that is gone.
+A deletion changes the row first, then unlinks: a crash in between leaves a file without a row, which goes at the next
+start; never a row that promises a file that is gone. Snapshots and events of an episode whose clip is held stay with
+it. Room is made only by files that give room: one that a backup holds as well stays until its age ends it.
 """
 
 import shutil
@@ -9,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collector.ingest.clip_store import ClipStore
+from collector.ingest.leftovers import find_unowned, remove_unowned
 from collector.store import clips, ledger, live, snapshots
 from collector.store.clips import Clip
 from collector.store.database import Database
 from collector.store.errors import StoreUnavailable
+from collector.store.files import promises
 from vonggac.daemon.clock import Clock
 from vonggac.daemon.crash_points import reach
-from vonggac.daemon.files import sync_folder
 from vonggac.daemon.logs import get_logger
 from vonggac.daemon.threads import Pulse, Stop
 
@@ -23,6 +25,7 @@ log = get_logger(__name__)
 
 EVERY_S = 60.0
 BATCH = 200
+AT_ONCE = 20
 CHANGES_MS = 86_400_000
 UPLOADS_MS = 7 * 86_400_000
 ALL_HEARTBEATS_MS = 86_400_000
@@ -63,12 +66,15 @@ class Retention:
         self._data = data
         self._limits = limits
         self._clock = clock
+        self._started_ms = clock.wall_ms()
 
     def run(self, pulse: Pulse, stop: Stop) -> None:
         """Prune until asked to stop."""
+        swept = False
         while not stop.wait(1.0):
             pulse.beat()
             try:
+                swept = swept or self.sweep()
                 pruned = self.prune(stop, pulse)
             except StoreUnavailable as error:
                 log.error("nothing pruned: database unavailable", reason=str(error))
@@ -79,6 +85,16 @@ class Retention:
                 pulse.beat()
                 if stop.wait(1.0):
                     return
+
+    def sweep(self) -> bool:
+        """Remove what crashes before this start left: files that no row speaks of. Raises StoreUnavailable."""
+        with self._database.read() as connection:
+            known = {promise.path for promise in promises(connection)}
+        names = [*find_unowned(self._data, known, self._started_ms)]
+        gone = remove_unowned(self._database, self._data, names)
+        if gone:
+            log.warning("files that belonged to nothing are removed", files=len(gone), first=gone[0])
+        return True
 
     def prune(self, stop: Stop | None = None, pulse: Pulse | None = None) -> Pruned:
         """Delete what is over the limits now. Raises StoreUnavailable; what went until then stays gone."""
@@ -105,56 +121,52 @@ class Retention:
             too_old = clips.oldest_stored(connection, BATCH, before_ms=now_ms - self._limits.clips_ms)
             if too_old:
                 return too_old
-            excess = self._limits.keep_free_bytes - shutil.disk_usage(self._data).free
+            too_many_bytes = 0
             if self._limits.max_bytes is not None:
-                excess = max(excess, clips.stored_bytes(connection) - self._limits.max_bytes)
+                too_many_bytes = clips.stored_bytes(connection) - self._limits.max_bytes
+            room_bytes = self._limits.keep_free_bytes - shutil.disk_usage(self._data).free
             chosen: list[Clip] = []
-            if excess > 0:
-                for clip in clips.oldest_stored(connection, BATCH):
-                    chosen.append(clip)
-                    excess -= clip.size_bytes
-                    if excess <= 0:
-                        break
+            after: Clip | None = None
+            while too_many_bytes > 0 or room_bytes > 0:
+                page = clips.oldest_stored(connection, BATCH, after=after)
+                for clip in page:
+                    gives_room = self._gives_room(clip)
+                    if too_many_bytes > 0 or (room_bytes > 0 and gives_room):
+                        chosen.append(clip)
+                        too_many_bytes -= clip.size_bytes
+                        room_bytes -= clip.size_bytes if gives_room else 0
+                if len(page) < BATCH or len(chosen) >= BATCH:
+                    break
+                after = page[-1]
             return chosen
 
+    def _gives_room(self, clip: Clip) -> bool:
+        """Deleting a file that stands in a backup too makes no room."""
+        try:
+            return (self._data / (clip.path or "")).stat().st_nlink == 1
+        except OSError:
+            return False
+
     def _delete_clips(self, chosen: list[Clip], pruned: Pruned, now_ms: int) -> bool:
-        folders = set()
-        for clip in chosen:
+        for start in range(0, len(chosen), AT_ONCE):
+            marked = []
             with self._database.write() as connection:
-                if not clips.mark_deleted(connection, clip.id, now_ms):
-                    continue
-                live.note_change(connection, "clip", clip.id, now_ms)
+                for clip in chosen[start : start + AT_ONCE]:
+                    if clips.mark_deleted(connection, clip.id, now_ms):
+                        live.note_change(connection, "clip", clip.id, now_ms)
+                        marked.append(clip)
             reach("retention.clip.marked")
-            path = self._data / (clip.path or "")
-            path.unlink(missing_ok=True)
+            remove_unowned(self._database, self._data, [clip.path for clip in marked if clip.path])
             reach("retention.clip.unlinked")
-            folders.add(path.parent)
-            pruned.clips += 1
-            pruned.clip_bytes += clip.size_bytes
-        self._tidy(folders)
+            pruned.clips += len(marked)
+            pruned.clip_bytes += sum(clip.size_bytes for clip in marked)
         return bool(chosen)
 
     def _delete_snapshots(self, before_ms: int, pruned: Pruned) -> bool:
-        with self._database.read() as connection:
+        with self._database.write() as connection:
             paths = snapshots.oldest_snapshots(connection, before_ms, BATCH)
-        folders = set()
-        if paths:
-            with self._database.write() as connection:
-                for path in paths:
-                    snapshots.forget_snapshot(connection, path)
-        for path in paths:
-            (self._data / path).unlink(missing_ok=True)
-            folders.add((self._data / path).parent)
-        self._tidy(folders)
+            for path in paths:
+                snapshots.forget_snapshot(connection, path)
+        remove_unowned(self._database, self._data, paths)
         pruned.snapshots += len(paths)
         return len(paths) == BATCH
-
-    def _tidy(self, folders: set[Path]) -> None:
-        """Remove folders that are empty now, up to the data folder."""
-        for folder in folders:
-            here = folder
-            while here != self._data and here.is_dir() and not any(here.iterdir()):
-                here.rmdir()
-                here = here.parent
-            if here.is_dir():
-                sync_folder(here)

@@ -1,9 +1,10 @@
 """Clips on the collector's disk: from the first byte of an upload to the committed row.
 
 Steps: (1) row in `uploads`, (2) bytes into uploads/….part, (3) whole: SHA-256 compared over the file as it was read
-back, (4) file synced, (5) renamed to its place and both folders synced, (6) row in `clips`, `uploads` row gone,
-(7) receipt. A crash after any step is mended by `recover` or by the next request of the box: each step can be done
-again. Blocking; called from worker threads; two requests never hold the same upload (upload.py sees to that).
+back, (4) file synced, (5) renamed to its place and every folder on the way there synced, (6) row in `clips`, `uploads`
+row gone, (7) receipt. A crash after any step is mended by `recover` or by the next request of the box: each step can be
+done again (docs/design/durability.md). Blocking; called from worker threads; two requests never hold the same upload
+(upload.py sees to that).
 """
 
 import hashlib
@@ -18,7 +19,7 @@ from collector.store.clips import Clip, Upload
 from collector.store.database import Database
 from vonggac.daemon.clock import Clock
 from vonggac.daemon.crash_points import reach
-from vonggac.daemon.files import make_folder, rename_durably
+from vonggac.daemon.files import make_folder, rename_durably, sync_folders
 from vonggac.daemon.logs import get_logger
 
 log = get_logger(__name__)
@@ -70,7 +71,7 @@ class ClipStore:
             upload = clips.upload_of_clip(connection, box, clip)
         if known is not None:
             _check_against(known, box, sha256, size_bytes)
-            if known.state == "stored":
+            if known.state == "stored" and self._stands(known):
                 self._stored(box, sha256)
                 return size_bytes
         if upload is not None and (upload.sha256, upload.size_bytes) == (sha256, size_bytes):
@@ -100,7 +101,16 @@ class ClipStore:
             if upload is not None:
                 return upload
             known = clips.find_clip(connection, clip)
-        return known if known is not None and known.box == box and known.state == "stored" else None
+        is_here = known is not None and known.box == box and known.state == "stored" and self._stands(known)
+        return known if is_here else None
+
+    def _stands(self, clip: Clip) -> bool:
+        """Is the stored clip's file there? If a disk lost it, the box may send it again, and no receipt is owed."""
+        try:
+            return (self._data / (clip.path or "")).stat().st_size == clip.size_bytes
+        except OSError as error:
+            log.error("the file of a stored clip is not there", clip=clip.id, path=clip.path, reason=error.strerror)
+            return False
 
     def part(self, upload: Upload) -> Path:
         """Where the bytes gather."""
@@ -134,14 +144,19 @@ class ClipStore:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            log.error("clip bytes not written", box=upload.box, clip=upload.clip, reason=error.strerror)
-            raise DiskFull from error
+            raise _not_taken(upload, error) from error
 
     def finish(self, upload: Upload) -> None:
-        """All bytes are here: compare, sync, rename, commit, owe the receipt. Raises HashWrong, StoreUnavailable."""
+        """All bytes are here: compare, sync, rename, commit, owe the receipt.
+
+        Raises HashWrong, DiskFull, StoreUnavailable.
+        """
         part, target = self.part(upload), self._data / upload.path
         here = part if part.exists() else target
-        found, size = _hash_synced(here)
+        try:
+            found, size = _hash_synced(here)
+        except OSError as error:
+            raise _not_taken(upload, error) from error
         if found != upload.sha256 or size != upload.size_bytes:
             times = self._count_wrong(upload)
             here.unlink(missing_ok=True)
@@ -151,10 +166,14 @@ class ClipStore:
             log.error("clip refused: its SHA-256 is another", box=upload.box, clip=upload.clip, times=times)
             raise HashWrong(times)
         reach("store.hashed")
-        if here is part:
-            make_folder(target.parent)
-            rename_durably(part, target)
-            reach("store.renamed")
+        try:
+            if here is part:
+                make_folder(target.parent)
+                rename_durably(part, target)
+                reach("store.renamed")
+            sync_folders(target.parent, self._data)
+        except OSError as error:
+            raise _not_taken(upload, error) from error
         now_ms = self._clock.wall_ms()
         with self._database.write() as connection:
             clips.finish_upload(connection, upload, now_ms)
@@ -182,7 +201,7 @@ class ClipStore:
         for upload in uploads:
             try:
                 self.offset(upload)
-            except HashWrong:
+            except (HashWrong, DiskFull):
                 continue
         parts = {self.part(upload) for upload in uploads}
         for path in (self._data / places.UPLOADS).glob("*.part"):
@@ -218,6 +237,11 @@ def _check_against(known: Clip, box: str, sha256: str, size_bytes: int) -> None:
         raise ClipRefused("this clip belongs to another box")
     if known.sha256 != sha256 or known.size_bytes != size_bytes:
         raise ClipRefused("its SHA-256 or size is not the one in the event that announced it")
+
+
+def _not_taken(upload: Upload, error: OSError) -> DiskFull:
+    log.error("the disk did not take a clip", box=upload.box, clip=upload.clip, reason=error.strerror)
+    return DiskFull()
 
 
 def _hash_synced(path: Path) -> tuple[str, int]:

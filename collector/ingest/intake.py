@@ -2,22 +2,25 @@
 
 Rules: several messages are one transaction; whoever delivered them may ack only after `take` has returned; the same
 message any number of times, in any order, leads to the same rows; what cannot be read is kept aside, counted and done
-with. A box that is not registered gets no receipt: its events wait with it until it is.
+with; an event of which at least the number can be read keeps its place in the ledger and gets its receipt
+(unreadable.py). A box that is not registered gets no receipt: its events wait with it until it is.
 """
 
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from collector.ingest import places
+from collector.ingest.leftovers import remove_unowned
+from collector.ingest.unreadable import numbered
 from collector.store import boxes, clips, commands, episodes, ledger, live, snapshots
 from collector.store.database import Connection, Database, one_of_many
 from collector.store.errors import Conflict
 from vonggac.daemon.crash_points import reach
-from vonggac.daemon.files import make_folder, write_durably
+from vonggac.daemon.files import make_folder, sync_folders, write_durably
 from vonggac.daemon.logs import get_logger
 from vonggac.wire import codec
 from vonggac.wire.errors import MalformedMessage, UnknownType
@@ -43,6 +46,7 @@ log = get_logger(__name__)
 MAX_SNAPSHOT_BYTES = codec.MAX_MESSAGE_BYTES
 """Boxes keep to 40 KB; a collector takes a little more than boxes send."""
 
+REFUSED = ("refused", "the disk did not take it")
 Verdict = Literal["stored", "known", "kept_aside", "refused"]
 _BODIES_OF_KIND: dict[str, tuple[type, ...]] = {
     "status": (Birth, Offline),
@@ -112,8 +116,7 @@ class Intake:
             ]
             reach("intake.written")
         reach("intake.committed")
-        for path in wrong_files:  # a crash here leaves an orphan, which fsck finds
-            (self._data / path).unlink(missing_ok=True)
+        remove_unowned(self._database, self._data, wrong_files)  # after a crash here, the next start removes them
         return outcomes
 
     def _keep_picture(self, message: "_Read | tuple[str, str]", registered: set[str]) -> "_Read | tuple[str, str]":
@@ -126,14 +129,18 @@ class Intake:
                 make_folder(path.parent)
                 write_durably(path, message.arrived.payload, mode=0o640)
                 reach("snapshot.written")
+            sync_folders(path.parent, self._data)
         except OSError as error:
             log.error("snapshot not stored; the box will send it again", box=message.topic.box, reason=error.strerror)
-            return ("refused", f"the disk did not take it: {error.strerror}")
+            return REFUSED
         return message
 
     def _take_one(
         self, connection: Connection, arrived: Arrived, message: "_Read | tuple[str, str]", wrong_files: list[str]
     ) -> Outcome:
+        if message is REFUSED:
+            ledger.count(connection, "snapshots_refused")
+            return Outcome("refused")
         if not isinstance(message, _Read):
             kind, reason = message
             return self._aside(connection, arrived, kind, reason)
@@ -143,15 +150,24 @@ class Intake:
                 connection, arrived, "unknown_box", f"box {box} is not registered. Do: collector box add {box}"
             )
         try:
+            if message.path is not None and not (self._data / message.path).exists():
+                return Outcome("refused")  # somebody tidied up since: the box sends it again
             with one_of_many(connection):
                 return _store(connection, message, wrong_files)
         except Conflict as conflict:
             return self._aside(connection, arrived, "foreign", str(conflict))
 
     def _aside(self, connection: Connection, arrived: Arrived, kind: str, reason: str) -> Outcome:
+        outcome = Outcome("kept_aside")
+        envelope = numbered(arrived.topic, arrived.payload, arrived.received_ms)
+        if envelope is not None and boxes.is_registered(connection, envelope.box):
+            whole = {"reason": reason, "message": arrived.payload.decode("utf-8", "replace")}
+            outcome = Outcome("kept_aside", envelope.box, envelope.outbox, envelope.seq)
+            if not ledger.record_event(connection, envelope, kind, whole, arrived.received_ms):
+                return replace(outcome, verdict="known")
         ledger.keep_aside(connection, arrived.topic, arrived.payload, kind, reason, arrived.received_ms)
         log.warning("message kept aside", topic=arrived.topic[:120], kind=kind, reason=reason)
-        return Outcome("refused" if kind == "refused" else "kept_aside")
+        return outcome
 
 
 def _read(message: Arrived) -> _Read | tuple[str, str]:

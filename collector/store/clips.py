@@ -6,7 +6,7 @@ A clip is `stored` only after its file is whole, compared, synced and renamed: s
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, select, tuple_, update
 
 from collector.store.boxes import ensure_camera
 from collector.store.errors import Conflict
@@ -97,7 +97,11 @@ def announce(connection: Connection, envelope: Envelope, body: ClipReady, receiv
     if row.box != envelope.box:
         raise Conflict(f"clip {body.clip} belongs to another box")
     wrong_file: str | None = None
-    if row.state == "stored" and row.sha256 != body.sha256 and not row.held:
+    if row.state == "stored" and row.sha256 == body.sha256:
+        del told["size_bytes"]  # the file that is here was measured
+    elif row.state == "stored" and row.held:
+        raise Conflict(f"clip {body.clip} is under legal hold and is another file than this")
+    elif row.state == "stored":
         wrong_file = row.path
         told |= {"state": "announced", "path": None, "stored_ms": None}
     connection.execute(update(clips).where(clips.c.id == body.clip).values(**told))
@@ -169,11 +173,15 @@ def stored_bytes(connection: Connection) -> int:
     return int(connection.scalar(select(func.coalesce(func.sum(clips.c.size_bytes), 0)).where(_stored())) or 0)
 
 
-def oldest_stored(connection: Connection, limit: int, *, before_ms: int | None = None) -> list[Clip]:
-    """Clips that may be deleted, oldest arrival first; none under legal hold."""
+def oldest_stored(
+    connection: Connection, limit: int, *, before_ms: int | None = None, after: Clip | None = None
+) -> list[Clip]:
+    """Clips that may be deleted, oldest arrival first, from behind `after` on; none under legal hold."""
     query = select(*_CLIP).where(_stored(), ~clips.c.held).order_by(clips.c.stored_ms, clips.c.id).limit(limit)
     if before_ms is not None:
         query = query.where(clips.c.stored_ms < before_ms)
+    if after is not None:
+        query = query.where(tuple_(clips.c.stored_ms, clips.c.id) > tuple_(after.stored_ms, after.id))
     return [Clip(**row._mapping) for row in connection.execute(query)]
 
 
@@ -199,11 +207,10 @@ def ended_episodes_without_clip(connection: Connection) -> int:
     return connection.scalar(select(func.count()).where(episodes.c.end_ms.is_not(None), ~has_clip)) or 0
 
 
+def held_episodes() -> Select[tuple[str]]:
+    """A query for the episodes of which a clip is under legal hold."""
+    return select(clips.c.episode).where(clips.c.held, clips.c.episode.is_not(None))
+
+
 def _stored() -> ColumnElement[bool]:
     return clips.c.state == "stored"
-
-
-def stored_files(connection: Connection) -> list[tuple[str, int, str]]:
-    """Path, size and SHA-256 of every clip that is here."""
-    query = select(clips.c.path, clips.c.size_bytes, clips.c.sha256).where(_stored()).order_by(clips.c.path)
-    return [(str(row.path), row.size_bytes, row.sha256) for row in connection.execute(query)]

@@ -1,7 +1,8 @@
 """Episodes as projected from their events, in whatever order these arrive.
 
 Each step commutes with every other: start is the least start named, rectangle, zones and score grow while the episode
-goes on, and its end overrides them for good. So the same messages lead to the same row in any order.
+goes on, and its end overrides them for good. So the same messages lead to the same row in any order. A message can come
+under a second number: a box that reads a corrupt outbox into a new one sends it again.
 """
 
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from collector.store.boxes import ensure_camera
+from collector.store.database import insert_ignoring
 from collector.store.errors import Conflict
 from collector.store.schema import camera_states, episodes, losses
 from vonggac.wire.messages import (
@@ -120,33 +122,33 @@ def record_camera_state(
         aspect, bad, reason = body.kind, body.active, None
     else:
         aspect, bad, reason = "picture", body.state == "down", body.reason
-    connection.execute(
-        insert(camera_states).values(
-            message_id=envelope.id,
-            camera=camera,
-            aspect=aspect,
-            bad=bad,
-            since_ms=body.since_ms,
-            reason=reason,
-            received_ms=received_ms,
-        )
+    insert_ignoring(
+        connection,
+        camera_states,
+        message_id=envelope.id,
+        camera=camera,
+        aspect=aspect,
+        bad=bad,
+        since_ms=body.since_ms,
+        reason=reason,
+        received_ms=received_ms,
     )
     return camera
 
 
 def record_loss(connection: Connection, envelope: Envelope, body: DataLost, received_ms: int) -> None:
     """What will not come, as the box says."""
-    connection.execute(
-        insert(losses).values(
-            message_id=envelope.id,
-            box=envelope.box,
-            what=body.what,
-            reason=body.reason,
-            camera=body.camera,
-            episode=body.episode,
-            clip=body.clip,
-            size_bytes=body.size_bytes,
-            wall_ms=envelope.wall_ms,
-            received_ms=received_ms,
-        )
+    insert_ignoring(
+        connection,
+        losses,
+        message_id=envelope.id,
+        box=envelope.box,
+        what=body.what,
+        reason=body.reason,
+        camera=body.camera,
+        episode=body.episode,
+        clip=body.clip,
+        size_bytes=body.size_bytes,
+        wall_ms=envelope.wall_ms,
+        received_ms=received_ms,
     )

@@ -5,12 +5,16 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 
+from collector.store.clips import held_episodes
 from collector.store.database import insert_ignoring
 from collector.store.schema import counters, events, heartbeat_history, kept_aside, sequences
 from vonggac.wire.messages import Envelope
 
 KEPT_ASIDE_ROWS = 1000
 KEPT_ASIDE_BYTES = 4096
+EVENTS_PRUNED = "events_pruned"
+USED_TWICE = "numbers_used_twice"
+"""Counters by which fsck reckons how many numbers are here without an event in the ledger."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,9 @@ def record_event(connection: Connection, envelope: Envelope, kind: str, body: di
         body=body,
     )
     if inserted and had_number:
-        count(connection, "numbers_used_twice")
+        count(connection, USED_TWICE)
     if not had_number:
-        _add_number(connection, envelope.box, envelope.outbox, envelope.seq)
+        add_number(connection, envelope.box, envelope.outbox, envelope.seq)
     return inserted
 
 
@@ -77,7 +81,7 @@ def _covers(connection: Connection, box: str, outbox: str, seq: int) -> bool:
     )
 
 
-def _add_number(connection: Connection, box: str, outbox: str, seq: int) -> None:
+def add_number(connection: Connection, box: str, outbox: str, seq: int) -> None:
     """Grow, join or begin a range, so that the ranges stay disjoint and never touch."""
     here = and_(sequences.c.box == box, sequences.c.outbox == outbox)
     touching = connection.execute(
@@ -159,9 +163,17 @@ def count_events(connection: Connection) -> int:
 
 
 def prune_events(connection: Connection, before_ms: int, limit: int = 5000) -> int:
-    """Forget the oldest events; which numbers came stays known. Returns how many went."""
-    old = select(events.c.id).where(events.c.received_ms < before_ms).order_by(events.c.received_ms).limit(limit)
-    return connection.execute(delete(events).where(events.c.id.in_(old))).rowcount
+    """Forget the oldest events; which numbers came stays known. Returns how many went.
+
+    What was said of an episode whose clip is under legal hold stays.
+    """
+    episode = func.coalesce(events.c.body["episode"].as_string(), "")
+    may_go = and_(events.c.received_ms < before_ms, episode.not_in(held_episodes()))
+    old = select(events.c.id).where(may_go).order_by(events.c.received_ms).limit(limit)
+    gone = connection.execute(delete(events).where(events.c.id.in_(old))).rowcount
+    if gone:
+        count(connection, EVENTS_PRUNED, gone)
+    return gone
 
 
 def prune_heartbeats(connection: Connection, before_ms: int, thin_before_ms: int, every_ms: int = 600_000) -> int:
@@ -189,25 +201,3 @@ def list_events(connection: Connection, *, since_ms: int = 0, limit: int = 100) 
     query = select(*columns).where(events.c.received_ms >= since_ms)
     query = query.order_by(events.c.received_ms.desc(), events.c.id.desc()).limit(limit)
     return [dict(row) for row in connection.execute(query).mappings()]
-
-
-def check_database(connection: Connection) -> list[str]:
-    """What the database itself finds wrong, and events whose number the ranges do not know."""
-    complaints: list[str] = []
-    if connection.dialect.name == "sqlite":
-        complaints += [text for text in connection.exec_driver_sql("PRAGMA quick_check(20)").scalars() if text != "ok"]
-        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-        complaints += [f"a row of {row[0]} names a row of {row[2]} that is not there" for row in broken[:20]]
-    covered = (
-        select(sequences.c.box)
-        .where(
-            sequences.c.box == events.c.box,
-            sequences.c.outbox == events.c.outbox,
-            sequences.c.first_seq <= events.c.seq,
-            sequences.c.last_seq >= events.c.seq,
-        )
-        .exists()
-    )
-    unknown = connection.execute(select(events.c.box, events.c.seq).where(~covered).limit(20)).all()
-    complaints += [f"event {row.seq} of box {row.box} is in no range" for row in unknown]
-    return complaints

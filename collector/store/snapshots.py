@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection, delete, select
 
+from collector.store.clips import held_episodes
 from collector.store.database import insert_ignoring
 from collector.store.schema import snapshots
 
@@ -33,10 +34,10 @@ def record_snapshot(
 
 
 def oldest_snapshots(connection: Connection, before_ms: int, limit: int) -> list[str]:
-    """Paths of pictures that came before, oldest first."""
+    """Paths of pictures that came before, oldest first; none of an episode whose clip is under legal hold."""
     query = (
         select(snapshots.c.path)
-        .where(snapshots.c.received_ms < before_ms)
+        .where(snapshots.c.received_ms < before_ms, snapshots.c.episode.not_in(held_episodes()))
         .order_by(snapshots.c.received_ms, snapshots.c.path)
         .limit(limit)
     )
@@ -46,9 +47,3 @@ def oldest_snapshots(connection: Connection, before_ms: int, limit: int) -> list
 def forget_snapshot(connection: Connection, path: str) -> None:
     """Its file goes; the row goes first."""
     connection.execute(delete(snapshots).where(snapshots.c.path == path))
-
-
-def stored_files(connection: Connection) -> list[tuple[str, int, str]]:
-    """Path, size and SHA-256 of every snapshot."""
-    query = select(snapshots.c.path, snapshots.c.size_bytes, snapshots.c.sha256).order_by(snapshots.c.path)
-    return [(row.path, row.size_bytes, row.sha256) for row in connection.execute(query)]

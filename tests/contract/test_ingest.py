@@ -1,5 +1,6 @@
 """What the collector makes of messages: once, in any order, and whatever nonsense comes."""
 
+import dataclasses
 import itertools
 import json
 import tempfile
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from collector.ingest.intake import Arrived, Outcome
 from collector.store import ledger
 from tests.support import messages as sample
-from tests.support.collector import JPEG, NOW_MS, Station, arrived, envelope, numbered, topic_of
+from tests.support.collector import JPEG, NOW_MS, Station, arrived, envelope, numbered
 from vonggac.wire import codec, topics
 from vonggac.wire import messages as m
 
@@ -118,8 +119,11 @@ def test_an_episode_that_goes_on_grows_in_any_order(tmp_path: Path) -> None:
 
 def refused(station: Station, topic: str, payload: bytes) -> tuple[str, str]:
     outcome = station.intake.handle(topic, payload, False, NOW_MS)
-    assert outcome.verdict == "kept_aside"
-    assert outcome.seq is None
+    assert outcome == Outcome("kept_aside")
+    return last_kept_aside(station)
+
+
+def last_kept_aside(station: Station) -> tuple[str, str]:
     kind, reason = station.rows_of("SELECT kind, reason FROM kept_aside ORDER BY id DESC LIMIT 1")[0]
     return str(kind), str(reason)
 
@@ -136,8 +140,11 @@ def test_a_box_cannot_speak_for_another(station: Station) -> None:
 def test_a_box_cannot_change_anothers_episode_or_clip(station: Station) -> None:
     station.intake.take(list(numbered(EVENTS)))
     before = tables(station)["episodes"], tables(station)["clips"]
-    for body in (EVENTS[2], EVENTS[3]):
-        kind, reason = refused(station, topic_of(body, OTHER), codec.encode(envelope(body, 1, box=OTHER)))
+    for seq, body in enumerate((EVENTS[2], EVENTS[3]), 1):
+        assert station.intake.take([arrived(body, seq, box=OTHER)]) == [
+            Outcome("kept_aside", OTHER, sample.OUTBOX, seq)
+        ]
+        kind, reason = last_kept_aside(station)
         assert (kind, "belongs to" in reason) == ("foreign", True)
     assert (tables(station)["episodes"], tables(station)["clips"]) == before
 
@@ -147,6 +154,93 @@ def test_a_box_that_is_not_registered_gets_no_receipt_until_it_is(station: Stati
     assert station.intake.take([message]) == [Outcome("kept_aside")]
     station.add("nha-moi-03")
     assert station.intake.take([message])[0].verdict == "stored"
+
+
+def spoilt(seq: object = 7, **changes: object) -> bytes:
+    """A sound event but for what is changed, at the envelope's top."""
+    fields = json.loads(codec.encode(envelope(EVENTS[0], 7))) | {"seq": seq} | changes
+    return json.dumps({name: value for name, value in fields.items() if value is not None}).encode()
+
+
+EVENT_TOPIC = topics.up(sample.BOX, "event")
+ODD_BODY = {"episode": "no uuid", "camera": "../gate"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"body": ODD_BODY},
+        {"body": None},
+        {"body": {"episode": "\0 \ud800"}},
+        {"type": 5},
+        {"v": None},
+        {"id": "x", "boot_id": None, "wall_ms": -1, "mono_ms": "1", "clock": "stopped"},
+        {"type": "heartbeat"},
+    ],
+    ids=["body", "no body", "no text", "type", "version", "envelope", "another topic's"],
+)
+def test_an_event_that_cannot_be_read_keeps_its_number_and_gets_its_receipt(
+    station: Station, changes: dict[str, object]
+) -> None:
+    payload = spoilt(**changes)
+    told = [station.intake.handle(EVENT_TOPIC, payload, False, NOW_MS + again) for again in range(2)]
+    owed = Outcome("kept_aside", sample.BOX, sample.OUTBOX, 7)
+    assert told == [owed, dataclasses.replace(owed, verdict="known")]
+    [(kind, body)] = station.rows_of("SELECT type, CAST(body AS TEXT) FROM events")
+    assert kind == "malformed"
+    assert json.loads(str(body))["message"] == payload.decode()
+    assert station.rows_of("SELECT first_seq, last_seq FROM sequences") == [(7, 7)]
+    assert station.count("kept_aside") == 1
+    assert station.counters() == {"kept_aside_malformed": 1}
+    assert station.count("episodes") == 0
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        spoilt(None),
+        spoilt(0),
+        spoilt(True),
+        spoilt(2**63),
+        spoilt("7"),
+        spoilt(body=ODD_BODY, outbox="x"),
+        spoilt(box=OTHER),
+        codec.encode(envelope(EVENTS[0], 7))[:-2],
+        b"[" * 100_000,
+        b"7",
+    ],
+    ids=["none", "zero", "true", "too large", "text", "outbox", "another box", "cut", "deep", "no object"],
+)
+def test_an_event_whose_number_cannot_be_read_gets_no_receipt(station: Station, payload: bytes) -> None:
+    assert refused(station, EVENT_TOPIC, payload)[0] == "malformed"
+    assert station.count("events") == 0
+
+
+def test_an_unreadable_event_of_an_unregistered_box_waits_with_it(station: Station) -> None:
+    payload = spoilt(body=ODD_BODY, box="nha-moi-03")
+    assert refused(station, topics.up("nha-moi-03", "event"), payload)[0] == "malformed"
+    station.add("nha-moi-03")
+    told = station.intake.handle(topics.up("nha-moi-03", "event"), payload, False, NOW_MS)
+    assert told == Outcome("kept_aside", "nha-moi-03", sample.OUTBOX, 7)
+
+
+def test_the_sound_event_of_a_number_that_came_spoilt_is_taken_too(station: Station) -> None:
+    station.intake.handle(EVENT_TOPIC, spoilt(body=ODD_BODY, id="x"), False, NOW_MS)
+    assert station.intake.take([arrived(EVENTS[0], 7)])[0].verdict == "stored"
+    assert station.count("episodes") == 1
+
+
+def test_a_message_that_comes_again_from_a_new_outbox_is_one_row_of_what_it_tells(station: Station) -> None:
+    """As a box sends it that read a corrupt outbox into a new one."""
+    other_outbox = "01890a5d-0000-7000-8000-00000000000b"
+    for body in EVENTS:
+        first = envelope(body, 3)
+        for each in (first, dataclasses.replace(first, outbox=other_outbox, seq=1)):
+            [outcome] = station.intake.take([Arrived(EVENT_TOPIC, codec.encode(each), False, NOW_MS)])
+            assert outcome.seq == each.seq
+    assert station.count("kept_aside") == 0
+    assert station.count("camera_states") == 2
+    assert station.count("losses") == 1
 
 
 def test_a_type_on_the_wrong_topic_is_malformed(station: Station) -> None:

@@ -22,6 +22,18 @@ def make_folder(folder: Path) -> None:
     sync_folder(folder.parent)
 
 
+def sync_folders(folder: Path, top: Path) -> None:
+    """Sync `folder` and those above it up to `top`.
+
+    `make_folder` alone is not enough for a promise: another thread, or a run that was killed, may have made a folder of
+    the path and not yet synced it.
+    """
+    for each in (folder, *folder.parents):
+        sync_folder(each)
+        if each == top:
+            return
+
+
 def rename_durably(source: Path, target: Path) -> None:
     """Rename a file whose bytes are already synced, and sync the folders on both ends."""
     source.replace(target)

@@ -12,7 +12,7 @@ import pytest
 import requests
 from tusclient.client import TusClient
 
-from collector.ingest.clip_store import ClipStore, HashWrong
+from collector.ingest.clip_store import ClipStore, DiskFull, HashWrong
 from collector.store import clips
 from tests.integration.collector.conftest import MAX_CLIP, Endpoint
 from tests.support import messages as sample
@@ -280,6 +280,35 @@ def begun(station: Station, data: bytes) -> clips.Upload:
 
 def test_a_crash_before_the_rename_loses_nothing(station: Station) -> None:
     begun(station, DATA)
+    restarted(station)
+    assert station.rows_of("SELECT state FROM clips") == [("stored",)]
+
+
+def test_a_stored_clip_whose_file_the_disk_lost_is_taken_again_and_gets_no_receipt_before(station: Station) -> None:
+    owed: list[str] = []
+    store = ClipStore(station.database, station.data, FakeClock(NOW_MS), lambda _box, sha256: owed.append(sha256))
+    upload = begun(station, DATA)
+    store.finish(upload)
+    (station.data / upload.path).unlink()
+    owed.clear()
+    assert store.find(BOX, CLIP) is None
+    assert store.begin(BOX, CLIP, "gate", SHA, len(DATA)) == 0
+    assert owed == []
+    store.append(upload, 0, DATA)
+    store.finish(upload)
+    assert owed == [SHA]
+    assert (station.data / upload.path).read_bytes() == DATA
+    assert station.count("clips") == 1
+
+
+def test_a_disk_that_takes_no_folder_puts_a_whole_upload_off(station: Station) -> None:
+    upload = begun(station, DATA)
+    (station.data / "clips").write_bytes(b"in the way")
+    store = restarted(station)
+    with pytest.raises(DiskFull):
+        store.finish(upload)
+    assert station.count("clips") == 0
+    (station.data / "clips").unlink()
     restarted(station)
     assert station.rows_of("SELECT state FROM clips") == [("stored",)]
 
