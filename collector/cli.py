@@ -4,52 +4,29 @@ Exit codes: 0 well, 1 something failed or was found wrong, 78 the configuration 
 """
 
 import getpass
-import json
 import secrets
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from collector.config import CollectorConfig, load_collector_config
-from collector.locks import PARTS, running_parts
+from collector.cli_keeping import backup, fsck, prune, restore_command
+from collector.cli_options import Command, config_option, json_option, load, opened
+from collector.locks import PARTS
 from collector.store import boxes, commands, users
-from collector.store.database import Database, open_database
-from collector.store.errors import StoreUnavailable, StoreUnusable
 from vonggac.daemon.clock import SystemClock, new_id
-from vonggac.daemon.config import ConfigInvalid
 from vonggac.daemon.files import write_durably
 from vonggac.daemon.logs import configure_logs
-from vonggac.daemon.program import refuse_config
 from vonggac.daemon.quantities import parse_duration_s
 from vonggac.wire.ids import is_box_id
 
-DEFAULT_CONFIG = Path("/etc/vonggac/collector.yaml")
 ROLES = ("administrator", "officer", "technician", "auditor")
 _COMMAND_MS = 20_000
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-def _config_option(command: Command) -> Command:
-    return click.option(
-        "--config",
-        "config_path",
-        type=click.Path(path_type=Path, dir_okay=False),
-        default=DEFAULT_CONFIG,
-        show_default=True,
-        help="The collector's configuration file.",
-    )(command)
-
-
-def _json_option(command: Command) -> Command:
-    return click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")(command)
 
 
 class _Since(click.ParamType):  # type: ignore[type-arg]
@@ -67,29 +44,7 @@ class _Since(click.ParamType):  # type: ignore[type-arg]
 def _list_options(command: Command) -> Command:
     command = click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)(command)
     command = click.option("--since", type=_Since(), help="Only what began within so long: 2h, 3d.")(command)
-    return _config_option(_json_option(command))
-
-
-def _load(path: Path) -> CollectorConfig:
-    try:
-        return load_collector_config(path)
-    except ConfigInvalid as error:
-        refuse_config(error)
-
-
-@contextmanager
-def _opened(config: CollectorConfig) -> Iterator[Database]:
-    try:
-        config.data.mkdir(parents=True, exist_ok=True)
-        database = open_database(config.database_url)
-        try:
-            yield database
-        finally:
-            database.close()
-    except OSError as error:
-        raise click.ClickException(f"{error.filename}: {error.strerror}") from None
-    except (StoreUnavailable, StoreUnusable) as error:
-        raise click.ClickException(f"database: {error}") from None
+    return config_option(json_option(command))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -100,11 +55,11 @@ def main() -> None:
 
 
 @main.command()
-@_config_option
+@config_option
 @click.option("--only", help="Run only these parts, with commas between: ingest, alerts, fleet, web.")
 def serve(config_path: Path, only: str | None) -> None:
     """Run the collector until it is told to stop."""
-    config = _load(config_path)
+    config = load(config_path)
     from collector import collector  # noqa: PLC0415 - the web takes a while to load
 
     parts = PARTS if only is None else tuple(dict.fromkeys(part.strip() for part in only.split(",")))
@@ -128,7 +83,7 @@ def box() -> None:
 @click.option("--commune", required=True)
 @click.option("--secret-file", type=click.Path(path_type=Path, dir_okay=False), help="Where to write its secret.")
 @click.option("--show", is_flag=True, help="Print the secret in place of writing it to a file.")
-@_config_option
+@config_option
 def box_add(box_id: str, site: str, commune: str, secret_file: Path | None, show: bool, config_path: Path) -> None:
     """Register the box ID and make its secret, which is stored here only as a hash."""
     if not is_box_id(box_id):
@@ -141,7 +96,7 @@ def box_add(box_id: str, site: str, commune: str, secret_file: Path | None, show
     if not show and target.exists():
         raise click.ClickException(f"{target}: exists; move it away or name another with --secret-file")
     secret = secrets.token_urlsafe(32)
-    with _opened(_load(config_path)) as database, database.write() as connection:
+    with opened(load(config_path)) as database, database.write() as connection:
         added = boxes.add_box(connection, box_id, site, commune, hash_secret(secret), SystemClock().wall_ms())
         if added and not show:
             try:  # inside the transaction: a box whose secret nobody has is not registered
@@ -160,10 +115,10 @@ def box_add(box_id: str, site: str, commune: str, secret_file: Path | None, show
 
 @box.command("remove")
 @click.argument("box_id", metavar="ID")
-@_config_option
+@config_option
 def box_remove(box_id: str, config_path: Path) -> None:
     """Take the box ID out: it is cut off within two seconds; its history stays."""
-    with _opened(_load(config_path)) as database, database.write() as connection:
+    with opened(load(config_path)) as database, database.write() as connection:
         removed = boxes.remove_box(connection, box_id, SystemClock().wall_ms())
     if not removed:
         raise click.ClickException(f"box {box_id} is not registered. See: collector box list")
@@ -171,14 +126,14 @@ def box_remove(box_id: str, config_path: Path) -> None:
 
 
 @box.command("list")
-@_json_option
-@_config_option
+@json_option
+@config_option
 def box_list(as_json: bool, config_path: Path) -> None:
     """All registered boxes."""
     from collector.listing import print_registered  # noqa: PLC0415
 
-    config = _load(config_path)
-    with _opened(config) as database, database.read() as connection:
+    config = load(config_path)
+    with opened(config) as database, database.read() as connection:
         print_registered(connection, config.zone, as_json)
 
 
@@ -189,12 +144,12 @@ def box_list(as_json: bool, config_path: Path) -> None:
 @click.argument("box_id", metavar="ID")
 @click.argument("command")
 @click.option("--camera", help="For `snapshot`: the camera's name on its box.")
-@_config_option
+@config_option
 def box_tell(box_id: str, command: str, camera: str | None, config_path: Path) -> None:
     """Have a box do something: ping, snapshot, retry or restart; waits for its answer."""
     clock = SystemClock()
     command_id, now_ms = new_id(clock), clock.wall_ms()
-    with _opened(_load(config_path)) as database:
+    with opened(load(config_path)) as database:
         with database.write() as connection:
             if not boxes.is_registered(connection, box_id):
                 raise click.ClickException(f"box {box_id}: not registered. See: collector box list")
@@ -229,20 +184,20 @@ def user() -> None:
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="Its first line is the password. Without it you are asked, or one is made and printed once.",
 )
-@_config_option
+@config_option
 def user_add(name: str, role: str, password_file: Path | None, config_path: Path) -> None:
     """Add somebody."""
     from collector.web.passwords import Passwords  # noqa: PLC0415
 
     if not 1 <= len(name) <= 60 or any(char.isspace() for char in name):
         raise click.UsageError("NAME: must be 1–60 characters without spaces")
-    config = _load(config_path)
+    config = load(config_path)
     password, is_made = _password(password_file)
     try:
         password_hash = Passwords().hash(password)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
-    with _opened(config) as database, database.write() as connection:
+    with opened(config) as database, database.write() as connection:
         added = users.add_user(connection, name, password_hash, role, SystemClock().wall_ms())
     if not added:
         raise click.ClickException(f"user {name}: there is one of this name already")
@@ -262,10 +217,10 @@ def _password(file: Path | None) -> tuple[str, bool]:
 
 
 @user.command("list")
-@_config_option
+@config_option
 def user_list(config_path: Path) -> None:
     """Everybody who may sign in."""
-    with _opened(_load(config_path)) as database, database.read() as connection:
+    with opened(load(config_path)) as database, database.read() as connection:
         people = users.all_users(connection)
     table = Table("name", "role", "may sign in")
     for person in people:
@@ -275,10 +230,10 @@ def user_list(config_path: Path) -> None:
 
 @user.command("disable")
 @click.argument("name")
-@_config_option
+@config_option
 def user_disable(name: str, config_path: Path) -> None:
     """NAME may no longer sign in; open sessions end at once."""
-    with _opened(_load(config_path)) as database, database.write() as connection:
+    with opened(load(config_path)) as database, database.write() as connection:
         if not users.disable_user(connection, name, SystemClock().wall_ms()):
             raise click.ClickException(f"user {name}: there is none of this name. See: collector user list")
     click.echo(f"{name} may no longer sign in")
@@ -294,7 +249,7 @@ def token() -> None:
 @click.option("--user", "owner", required=True, help="Who answers for it; disabling them ends it.")
 @click.option("--role", type=click.Choice(ROLES), required=True)
 @click.option("--expires", help="For how long it holds: 90d. Without it, until it is removed.")
-@_config_option
+@config_option
 def token_add(name: str, owner: str, role: str, expires: str | None, config_path: Path) -> None:
     """Make a token and print it, this once, for `Authorization: Bearer …`."""
     try:
@@ -303,7 +258,7 @@ def token_add(name: str, owner: str, role: str, expires: str | None, config_path
         raise click.UsageError(f"--expires: {error}") from None
     secret, now_ms = secrets.token_urlsafe(32), SystemClock().wall_ms()
     ends_ms = None if longest_ms is None else now_ms + longest_ms
-    with _opened(_load(config_path)) as database, database.write() as connection:
+    with opened(load(config_path)) as database, database.write() as connection:
         found = users.find_user(connection, owner)
         if found is None or found.disabled_ms is not None:
             raise click.ClickException(f"user {owner}: there is none who may sign in. See: collector user list")
@@ -313,10 +268,10 @@ def token_add(name: str, owner: str, role: str, expires: str | None, config_path
 
 @token.command("remove")
 @click.argument("name")
-@_config_option
+@config_option
 def token_remove(name: str, config_path: Path) -> None:
     """End every token of this name at once."""
-    with _opened(_load(config_path)) as database, database.write() as connection:
+    with opened(load(config_path)) as database, database.write() as connection:
         if not users.remove_token(connection, name):
             raise click.ClickException(f"token {name}: there is none of this name")
     click.echo(f"{name} is no longer taken")
@@ -331,9 +286,9 @@ def _listing(name: str, doc: str) -> None:
     def run(since: int | None, limit: int, as_json: bool, config_path: Path) -> None:
         from collector import listing  # noqa: PLC0415
 
-        config = _load(config_path)
+        config = load(config_path)
         since_ms = None if since is None else SystemClock().wall_ms() - since
-        with _opened(config) as database, database.read() as connection:
+        with opened(config) as database, database.read() as connection:
             getattr(listing, f"print_{name}")(connection, config.zone, as_json, since_ms, limit)
 
     run.__doc__ = doc
@@ -348,40 +303,5 @@ _listing("clips", "Clips, the newest first.")
 _listing("incidents", "Incidents, the newest first.")
 
 
-@main.command()
-@_json_option
-@click.option("--deep", is_flag=True, help="Read every clip and snapshot and compare its SHA-256.")
-@click.option("--repair", is_flag=True, help="Mend what can be mended without losing anything.")
-@_config_option
-def fsck(as_json: bool, deep: bool, repair: bool, config_path: Path) -> None:
-    """Check database and files against each other, also while the collector runs. Exit 1 when something is wrong."""
-    from collector.fsck import check  # noqa: PLC0415
-
-    config = _load(config_path)
-    wrong = 0
-    with _opened(config) as database:
-        running, now_ms = running_parts(config.data), SystemClock().wall_ms()
-        for finding in check(database, config.data, now_ms, deep=deep, repair=repair, running=running):
-            wrong += finding.is_wrong
-            if as_json:
-                click.echo(json.dumps(vars(finding), ensure_ascii=False))
-            else:
-                click.echo(f"{'WRONG' if finding.is_wrong else 'note '} {finding.kind}: {finding.text}")
-    if not as_json:
-        click.echo("all is well" if not wrong else f"{wrong} things are wrong")
-    raise SystemExit(1 if wrong else 0)
-
-
-@main.command()
-@_config_option
-def prune(config_path: Path) -> None:
-    """Delete now what is over the limits of `retention`."""
-    from collector.ingest.clip_store import ClipStore  # noqa: PLC0415
-    from collector.retention import Retention  # noqa: PLC0415
-
-    config = _load(config_path)
-    clock = SystemClock()
-    with _opened(config) as database:
-        clip_store = ClipStore(database, config.data, clock, lambda _box, _sha256: None)
-        pruned = Retention(database, clip_store, config.data, config.retention.limits(), clock).prune()
-    click.echo(json.dumps(vars(pruned)))
+for _command in (fsck, prune, backup, restore_command):
+    main.add_command(_command)

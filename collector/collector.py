@@ -15,6 +15,7 @@ from collector.alerts.bell import Bell
 from collector.alerts.channels.protocol import Channel
 from collector.alerts.delivery import Delivery
 from collector.alerts.loop import RulesLoop
+from collector.backup import CannotCopy
 from collector.config import CollectorConfig
 from collector.fleet.watch import FleetWatch, Telling
 from collector.http import HttpServer
@@ -25,6 +26,7 @@ from collector.ingest.mqtt import CLIENT_ID, BrokerAddress, MqttIngest
 from collector.ingest.receipts import Receipts
 from collector.ingest.upload import Uploads
 from collector.locks import PARTS, take_part
+from collector.restore import refuse_half_restored
 from collector.retention import Retention
 from collector.store.database import Database, open_database
 from collector.store.desk import find_snapshot
@@ -95,8 +97,11 @@ def serve(config: CollectorConfig, parts: tuple[str, ...] = PARTS) -> int:
 def _lay(config: CollectorConfig, parts: tuple[str, ...], stop: Stop, locks: ExitStack) -> Foundation:
     try:
         make_folder(config.data)
+        refuse_half_restored(config.data)
         for part in parts:
             _lock(config, part, locks)
+    except CannotCopy as error:
+        raise CannotStart(str(error)) from None
     except OSError as error:
         raise CannotStart(f"data: {config.data} cannot be used: {error.strerror}") from None
     return Foundation(

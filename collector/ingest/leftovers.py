@@ -29,15 +29,24 @@ def remove_unowned(database: Database, data: Path, names: Sequence[str]) -> list
     """
     gone: list[str] = []
     for start in range(0, len(names), _AT_ONCE):
-        some = names[start : start + _AT_ONCE]
         with database.write() as connection:
-            gone += [name for name in some if not is_owned(connection, name) and _unlink(data / name)]
-    for folder in {(data / name).parent for name in gone}:
-        _tidy(folder, data)
+            gone += [
+                name
+                for name in names[start : start + _AT_ONCE]
+                if not is_owned(connection, name) and _unlink(data / name)
+            ]
+    _tidy(data, gone)
     return gone
 
 
-def find_unowned(data: Path, known: set[str], before_ms: int) -> Iterator[str]:
+def remove_files(data: Path, names: Sequence[str]) -> list[str]:
+    """Remove files below a folder that no collector runs over, and folders that are empty then; returns which went."""
+    gone = [name for name in names if _unlink(data / name)]
+    _tidy(data, gone)
+    return gone
+
+
+def find_unowned(data: Path, known: set[str], before_ms: float) -> Iterator[str]:
     """Names of the files below the data folder, last written before then, that are not among the known."""
     for top in (places.CLIPS, places.SNAPSHOTS, places.UPLOADS):
         for folder, _folders, files in os.walk(data / top):
@@ -66,14 +75,15 @@ def _unlink(path: Path) -> bool:
     return True
 
 
-def _tidy(folder: Path, data: Path) -> None:
+def _tidy(data: Path, gone: Sequence[str]) -> None:
     """Remove folders that are empty now, and make it durable; whoever fills one meanwhile wins."""
-    for here in (folder, *folder.parents):
-        if data in (here, here.parent):
-            break
-        try:
-            here.rmdir()
-        except OSError:
-            break
-    with contextlib.suppress(FileNotFoundError):
-        sync_folder(here)
+    for folder in {(data / name).parent for name in gone}:
+        for here in (folder, *folder.parents):
+            if data in (here, here.parent):
+                break
+            try:
+                here.rmdir()
+            except OSError:
+                break
+        with contextlib.suppress(FileNotFoundError):
+            sync_folder(here)

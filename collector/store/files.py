@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select, update
 
 from collector.store.schema import clips, snapshots, uploads
 
@@ -48,3 +48,12 @@ def is_owned(connection: Connection, path: str) -> bool:
         select(snapshots.c.path).where(snapshots.c.episode == stem[:36], snapshots.c.path == path),
     )
     return any(connection.execute(query.limit(1)).first() is not None for query in queries)
+
+
+def give_up(connection: Connection, promise: Promise) -> None:
+    """The file is gone for good: a clip is lost (its bytes may still come), a snapshot is not spoken of any more."""
+    if promise.what == "clip":
+        here = clips.c.path == promise.path
+        connection.execute(update(clips).where(here).values(state="lost", path=None, stored_ms=None))
+    else:
+        connection.execute(delete(snapshots).where(snapshots.c.path == promise.path))

@@ -6,7 +6,7 @@ Each query looks for a broken promise of docs/design/durability.md, not for what
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, exists, func, or_, select
+from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select
 
 from collector.store import ledger
 from collector.store.schema import alerts, clips, events, heartbeats, meta, sequences, uploads
@@ -142,3 +142,9 @@ def restored(connection: Connection) -> str | None:
     """Of when the backup is that this collector was restored from, if it was."""
     made: str | None = connection.scalar(select(meta.c.value).where(meta.c.key == RESTORED_FROM))
     return made
+
+
+def note_restored(connection: Connection, made: str) -> None:
+    """Keep in mind that this database comes from a backup that was made then."""
+    connection.execute(delete(meta).where(meta.c.key == RESTORED_FROM))
+    connection.execute(insert(meta).values(key=RESTORED_FROM, value=made))
