@@ -221,6 +221,9 @@ class MqttLink:
             poll.register(sock, select.POLLIN | (select.POLLOUT if client.want_write() else 0))
             if isinstance(sock, ssl.SSLSocket) and sock.pending():
                 timeout_s = 0.0
+        elif client is not None:  # reset within `connect`, before there was anybody to tell
+            self._lose("the broker hung up at once")
+            return False
         ready = dict(poll.poll(timeout_s * 1000))
         if client is not None and sock is not None:
             flags = ready.get(sock.fileno(), 0)
