@@ -29,7 +29,7 @@ OWN_MEMORY = Figure("memory of its own (USS)", "MiB", 2.0, 3.0, 0.02)
 THREADS = Figure("threads", "", 0.5, 1.0)
 FILES = Figure("open files", "", 2.0, 4.0)
 DISK = Figure("data folder", "MiB", 2.0, 2.0)
-WAITING = Figure("outbox: events waiting", "", 10.0, 10.0)
+WAITING = Figure("outbox: events waiting", "", 0.0, 10.0)
 OF_A_PROCESS = (MEMORY, OWN_MEMORY, THREADS, FILES)
 
 
