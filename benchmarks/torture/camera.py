@@ -1,4 +1,4 @@
-"""A camera that cannot be fooled: a live stream in which every picture carries its number, and walks happen on schedule.
+"""A camera that cannot be fooled: a live stream whose every picture carries its number, and walks on schedule.
 
 `python -m benchmarks.torture.camera PORT BEGAN_MS SEED` serves MPEG-TS over HTTP on loopback. Picture n is shown at
 BEGAN_MS + n * 1000 / FPS on CLOCK_BOOTTIME, so whoever knows BEGAN_MS knows what every clip must hold.

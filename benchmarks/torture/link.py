@@ -1,4 +1,4 @@
-"""The road between one box and the server: a TCP proxy that can be cut, blocked, slowed and delayed, and that reads MQTT.
+"""The road between a box and the server: a TCP proxy that can be cut, blocked, slowed, delayed, and that reads MQTT.
 
 What passes is remembered as ground truth: which events the box has spoken of, and which receipts came back.
 """

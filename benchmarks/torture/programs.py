@@ -55,9 +55,13 @@ class Program:
         self._lock = threading.RLock()
 
     def start(self, armed: str = "") -> None:
-        """Begin a life; `armed` is the crash point that it will die at."""
+        """Begin a life unless there is one; `armed` is the crash point that it will die at."""
         with self._lock:
-            self.wanted, self.armed = True, armed
+            self.wanted = True
+            if self.alive:
+                return
+            self._note_death()
+            self.armed = armed
             environment = {**os.environ, **self.environment}
             if armed:
                 environment[VARIABLE] = armed

@@ -1,0 +1,309 @@
+"""What was lost, judged from outside: the cameras' schedule, what the proxy heard, the files and rows that are there.
+
+Nothing here asks the programs what they believe, except where that is what is judged (reported holes, fsck).
+"""
+
+import hashlib
+import itertools
+import json
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+import numpy as np
+
+from benchmarks.torture.camera import FPS, number_in, walk_of
+from benchmarks.torture.programs import POST_ROLL_S, PRE_ROLL_S, Box, Life, World
+
+READY_S = 7.0
+"""A program that lives so long is surely looking: Python's start, opening the camera, learning the scene."""
+SURE_S = 2.0
+"""A walk watched for so long is surely numbered: 0.3 s of motion, the camera's and the network's way, one sync."""
+LOST_S = 2.0
+"""The end of a clip that a crash may cost: the part being written (1 s) and what was still on its way to the box."""
+
+
+@dataclass
+class Findings:
+    """Counts and complaints; an empty `wrong` is a pass."""
+
+    walks: int = 0
+    due: int = 0
+    found: int = 0
+    events_heard: int = 0
+    events_stored: int = 0
+    duplicate_rows: int = 0
+    clips_announced: int = 0
+    clips_stored: int = 0
+    clips_decoded: int = 0
+    clips_truncated: int = 0
+    clips_told_lost: int = 0
+    holes_actual: int = 0
+    holes_reported: int = 0
+    orphans: int = 0
+    fsck: int = 0
+    alerts: int = 0
+    alerts_told: int = 0
+    alerts_repeated: int = 0
+    worst_tail_s: float = 0.0
+    wrong: list[str] = field(default_factory=list)
+
+    def complain(self, text: str) -> None:
+        """Something is not as promised."""
+        self.wrong.append(text)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A stored clip, decoded: the numbers of its pictures."""
+
+    id: str
+    episode: str
+    numbers: tuple[int, ...]
+    truncated: bool
+
+
+def audit(world: World, told: list[str], blind: dict[str, list[tuple[float, float]]]) -> Findings:
+    """Judge a world whose programs have stopped. `told`: incidents that the hook heard of; `blind`: by box, when its
+    disk was full, so that clips may be missing if that was told (boottime s)."""
+    findings = Findings()
+    data = world.server_disk.folder / "data"
+    with closing(sqlite3.connect(data / "collector.sqlite")) as database:
+        database.row_factory = sqlite3.Row
+        for box in world.boxes:
+            _numbers(findings, database, box)
+            _walks(findings, database, box, _clips(findings, database, box, data), blind[box.id])
+        _orphans(findings, database, world, data)
+        _alerts(findings, database, told)
+    _reported(findings, world)
+    for one in (world.collector, *(box.agent for box in world.boxes)):
+        for life in one.unexpected():
+            findings.complain(f"{one.name} ended by itself with code {life.code} at {life.ended_s:.1f}")
+    return findings
+
+
+def _numbers(findings: Findings, database: sqlite3.Connection, box: Box) -> None:
+    rows = database.execute("SELECT outbox, seq, message_id FROM events WHERE box = ?", (box.id,)).fetchall()
+    stored = {(row["outbox"], row["seq"]): row["message_id"] for row in rows}
+    findings.duplicate_rows += len(rows) - len(stored)
+    if len(rows) != len(stored):
+        findings.complain(f"{box.id}: {len(rows) - len(stored)} numbers stand in more than one row")
+    for first, second in box.tap.numbered_twice:
+        findings.complain(f"{box.id}: number {first.seq} of {first.outbox} given to {first.kind} and {second.kind}")
+    findings.events_heard += len(box.tap.events)
+    findings.events_stored += len(stored)
+    final = _outbox(box)
+    if final is not None:
+        outbox, last_seq = final
+        missing = sorted(set(range(1, last_seq + 1)) - {seq for name, seq in stored if name == outbox})
+        if missing:
+            findings.complain(f"{box.id}: numbers {missing[:9]} of 1-{last_seq} were given and are not stored")
+        beyond = [seq for name, seq in stored if name == outbox and seq > last_seq]
+        if beyond:
+            findings.complain(f"{box.id}: stored numbers {beyond[:9]} that the outbox does not know it gave")
+    for (outbox, seq), heard in box.tap.events.items():
+        message = stored.get((outbox, seq))
+        if message is not None and message != heard.message:
+            findings.complain(f"{box.id}: number {seq} is stored with another message than was heard")
+    for outbox, numbers in box.tap.receipted.items():
+        unkept = sorted(seq for seq in numbers if (outbox, seq) not in stored)
+        if unkept:
+            findings.complain(f"{box.id}: receipts went out for {unkept[:9]}, which are not stored")
+
+
+def _outbox(box: Box) -> tuple[str, int] | None:
+    path = box.disk.folder / "data" / "outbox.sqlite"
+    if not path.exists():
+        return None
+    with closing(sqlite3.connect(path)) as database:
+        name, last_seq = database.execute("SELECT id, last_seq FROM outbox").fetchone()
+        waiting = database.execute("SELECT count(*) FROM event").fetchone()[0]
+    assert not waiting, f"{box.id} still has {waiting} events: it was not drained"
+    return str(name), int(last_seq)
+
+
+def _clips(findings: Findings, database: sqlite3.Connection, box: Box, data: Path) -> list[Clip]:
+    found = []
+    for row in database.execute("SELECT * FROM clips WHERE box = ?", (box.id,)).fetchall():
+        findings.clips_announced += 1
+        if row["state"] != "stored":
+            continue
+        findings.clips_stored += 1
+        findings.clips_truncated += bool(row["truncated"])
+        path = data / row["path"]
+        if not path.exists():
+            findings.complain(f"clip {row['id']} is said to be stored and its file is not there")
+            continue
+        if hashlib.sha256(path.read_bytes()).hexdigest() != row["sha256"]:
+            findings.complain(f"clip {row['id']} has another hash than its row says")
+        numbers = _pictures(path)
+        if not numbers or any(second != first + 1 for first, second in itertools.pairwise(numbers)):
+            findings.complain(f"clip {row['id']} does not hold consecutive pictures: {numbers[:3]}…{numbers[-3:]}")
+            continue
+        promised = round(row["duration_ms"] * FPS / 1000)
+        if len(numbers) < promised:
+            findings.complain(f"clip {row['id']} holds {len(numbers)} pictures of {promised} promised")
+            continue
+        findings.clips_decoded += 1
+        found.append(Clip(row["id"], row["episode"], tuple(numbers), bool(row["truncated"])))
+    return found
+
+
+def _pictures(path: Path) -> list[int]:
+    try:
+        with av.open(str(path)) as clip:
+            return [number_in(np.asarray(frame.to_ndarray(format="gray"), np.uint8)) for frame in clip.decode(video=0)]
+    except av.error.FFmpegError:
+        return []
+
+
+def _walks(
+    findings: Findings,
+    database: sqlite3.Connection,
+    box: Box,
+    clips: list[Clip],
+    blind: list[tuple[float, float]],
+) -> None:
+    """Every walk that a living, ready agent watched has its episode, and its clip up to what a crash may cost."""
+    starts = _episode_starts(database, box)
+    losses = {
+        json.loads(row["body"]).get("episode")
+        for row in database.execute("SELECT body FROM events WHERE box = ? AND type = 'data_lost'", (box.id,))
+    }
+    findings.clips_told_lost += sum(episode is not None for episode in losses)
+    still_open = database.execute("SELECT id FROM episodes WHERE box = ? AND end_ms IS NULL", (box.id,)).fetchall()
+    for row in still_open:
+        findings.complain(f"{box.id}: episode {row['id']} never ended")
+    last_s = box.agent.lives[-1].ended_s or 0.0
+    number = 0
+    while (shown_s := _shown_s(box, walk_of(number)[1])) < last_s:
+        first_s = _shown_s(box, walk_of(number)[0])
+        findings.walks += 1
+        life = _watching(box, first_s)
+        number += 1
+        if life is None or life.ended_s is None:
+            continue
+        torn_out = any(first_s - 6 < at < shown_s + 12 for at in box.cards)
+        if torn_out:
+            continue  # the card went with all that was on it
+        findings.due += 1
+        near = [episode for episode, at in starts.items() if first_s - 2.5 < at < shown_s + 1.5]
+        covering = [clip for clip in clips if clip.numbers[0] <= walk_of(number - 1)[0] <= clip.numbers[-1]]
+        if not near and not covering:
+            findings.complain(f"{box.id}: walk {number - 1} at {first_s:.1f} has no episode")
+            continue
+        findings.found += 1
+        if any(begin - 8 < first_s < end + 8 for begin, end in blind):
+            if not covering and not losses & set(near):
+                findings.complain(f"{box.id}: the clip of walk {number - 1} is gone and nobody told")
+            continue
+        _clip_of_walk(findings, box, number - 1, life, covering, losses & set(near))
+
+
+def _clip_of_walk(
+    findings: Findings, box: Box, walk: int, life: Life, covering: list[Clip], lost: set[str | None]
+) -> None:
+    first, last = walk_of(walk)
+    ended_s = life.ended_s or 0.0
+    if not covering:
+        if ended_s - _shown_s(box, first) > LOST_S + 1.0 or lost:
+            findings.complain(f"{box.id}: walk {walk} has an episode and no clip" + (" (told as lost)" if lost else ""))
+        return
+    pictures = {number for clip in covering for number in clip.numbers}
+    began = _picture_at(box, life.began_s + READY_S)
+    if min(pictures) > max(first - round(PRE_ROLL_S * FPS), began):
+        findings.complain(f"{box.id}: the clip of walk {walk} begins {min(pictures) - first} pictures from its start")
+    wanted = last + round(POST_ROLL_S * FPS)
+    reached = _picture_at(box, ended_s)
+    short_s = (min(wanted, reached) - max(pictures)) / FPS
+    if reached <= wanted:
+        findings.worst_tail_s = max(findings.worst_tail_s, short_s)
+    if short_s > (LOST_S if reached <= wanted else 0.3):
+        findings.complain(f"{box.id}: the clip of walk {walk} ends {short_s:.1f} s early")
+
+
+def _episode_starts(database: sqlite3.Connection, box: Box) -> dict[str, float]:
+    """By episode, its start on CLOCK_BOOTTIME: what the wall said then does not matter."""
+    rows = database.execute(
+        "SELECT wall_ms, mono_ms, body FROM events WHERE box = ? AND type = 'episode_started'", (box.id,)
+    )
+    found = {}
+    for row in rows:
+        body = json.loads(row["body"])
+        found[body["episode"]] = (row["mono_ms"] - (row["wall_ms"] - body["start_ms"])) / 1000
+    return found
+
+
+def _shown_s(box: Box, picture: int) -> float:
+    return box.camera_began_ms / 1000 + picture / FPS
+
+
+def _picture_at(box: Box, boottime_s: float) -> int:
+    return int((boottime_s - box.camera_began_ms / 1000) * FPS)
+
+
+def _watching(box: Box, first_s: float) -> Life | None:
+    """The life of the agent that saw the walk's beginning and lived long enough to number it."""
+    for life in box.agent.lives:
+        if life.ended_s is not None and life.began_s + READY_S < first_s and first_s + SURE_S < life.ended_s:
+            return life
+    return None
+
+
+def _orphans(findings: Findings, database: sqlite3.Connection, world: World, data: Path) -> None:
+    rows = {row[0] for row in database.execute("SELECT path FROM clips WHERE state = 'stored'")}
+    rows |= {row[0] for row in database.execute("SELECT path FROM snapshots")}
+    for folder in ("clips", "snapshots", "uploads"):
+        for path in (data / folder).rglob("*"):
+            if path.is_file() and str(path.relative_to(data)) not in rows:
+                findings.orphans += 1
+                findings.complain(f"server: {path.relative_to(data)} belongs to no row")
+    for box in world.boxes:
+        folder = box.disk.folder / "data"
+        with closing(sqlite3.connect(folder / "outbox.sqlite")) as outbox:
+            known = {row[0] for row in outbox.execute("SELECT file FROM clip")}
+        for path in (folder / "clips").rglob("*"):
+            if path.is_file() and str(path.relative_to(folder)) not in known:
+                findings.orphans += 1
+                findings.complain(f"{box.id}: {path.name} belongs to no row")
+
+
+def _alerts(findings: Findings, database: sqlite3.Connection, told: list[str]) -> None:
+    rows = database.execute("SELECT incident, sent_ms FROM alerts WHERE channel = 'hook'").fetchall()
+    findings.alerts = len(rows)
+    heard = Counter(told)
+    for row in rows:
+        if row["sent_ms"] is None:
+            findings.complain(f"the alert of incident {row['incident']} was never sent")
+        elif row["incident"] is not None and not heard[row["incident"]]:
+            findings.complain(f"the alert of incident {row['incident']} is marked as sent and never came")
+    findings.alerts_told = len(told)
+    findings.alerts_repeated = max(0, len(told) - len(rows))
+
+
+def _reported(findings: Findings, world: World) -> None:
+    """What the programs say of themselves: holes, and fsck on both sides."""
+    actual = 0
+    with closing(sqlite3.connect(world.server_disk.folder / "data" / "collector.sqlite")) as database:
+        for box in world.boxes:
+            by_outbox: dict[str, set[int]] = {}
+            for outbox, seq in database.execute("SELECT outbox, seq FROM events WHERE box = ?", (box.id,)):
+                by_outbox.setdefault(outbox, set()).add(seq)
+            actual += sum(max(numbers) - len(numbers) for numbers in by_outbox.values())
+    findings.holes_actual = actual
+    boxes = [json.loads(line) for line in world.command("boxes", "--json").stdout.splitlines()]
+    findings.holes_reported = sum(int(box["missing_events"]) for box in boxes)
+    if findings.holes_reported != actual:
+        findings.complain(f"{findings.holes_reported} missing numbers are reported, {actual} are missing")
+    done = world.command("fsck", "--deep", check=False)
+    if done.returncode:
+        findings.fsck += 1
+        findings.complain(f"collector fsck: {done.stdout.strip()}{done.stderr.strip()}"[:600])
+    for box in world.boxes:
+        told = world.box_command(box, "fsck")
+        if told.returncode:
+            findings.fsck += 1
+            findings.complain(f"{box.id} fsck: {told.stdout.strip()}{told.stderr.strip()}"[:600])

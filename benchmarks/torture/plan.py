@@ -1,0 +1,64 @@
+"""What happens when: the faults of every round, from the seed alone."""
+
+import random
+from dataclasses import dataclass
+
+from vonggac.daemon.crash_points import POINTS
+
+BOX_POINTS = sorted(point for point in POINTS if point.split(".")[0] in ("outbox", "clip", "upload"))
+SERVER_POINTS = sorted(POINTS - set(BOX_POINTS) - {"retention.clip.marked", "retention.clip.unlinked"})
+
+ROOTLESS = {
+    "agent killed": 3,
+    "agent killed at a point": 5,
+    "collector killed": 3,
+    "collector killed at a point": 5,
+    "broker killed": 2,
+    "broker wiped": 1,
+    "link cut": 3,
+    "link half-open": 2,
+    "link delayed 2 s": 2,
+    "link narrowed": 2,
+    "events doubled": 2,
+    "events reordered": 2,
+    "clock stepped": 2,
+    "card torn out": 1,
+    "box power cut": 4,
+}
+"""Kinds and how often each is drawn."""
+ROOTED = {
+    "server power cut": 3,
+    "packets lost 30 %": 2,
+    "link narrowed by tc": 2,
+    "box disk full": 2,
+    "server disk full": 2,
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`at_s` from the round's beginning; `box` is an index; `detail` is a crash point or a clock step."""
+
+    kind: str
+    at_s: float
+    lasts_s: float
+    box: int
+    detail: str = ""
+
+
+def faults_of_round(seed: int, number: int, boxes: int, root: bool, round_s: float) -> list[Fault]:
+    """Two to four faults; the same for the same arguments."""
+    rng = random.Random(f"{seed}/{number}")
+    kinds = ROOTLESS | (ROOTED if root else {})
+    found = []
+    for kind in rng.choices(list(kinds), list(kinds.values()), k=rng.randint(2, 4)):
+        detail = ""
+        if kind == "agent killed at a point":
+            detail = f"{rng.choice(BOX_POINTS)}:{rng.choice((1, 1, 2, 3, 5))}"
+        elif kind == "collector killed at a point":
+            detail = f"{rng.choice(SERVER_POINTS)}:{rng.choice((1, 1, 2, 3, 5))}"
+        elif kind == "clock stepped":
+            detail = f"{rng.choice((-1, 1)) * rng.randint(1, 12) * 3600:+d}s"
+        at_s = rng.uniform(0.0, round_s * 0.6)
+        found.append(Fault(kind, at_s, rng.uniform(1.0, round_s - at_s), rng.randrange(boxes), detail))
+    return sorted(found, key=lambda fault: fault.at_s)
