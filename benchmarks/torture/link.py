@@ -161,7 +161,9 @@ class Link:
                 out.append(packet)
                 continue
             if not up:
-                self._tap.down(*found)
+                topic, payload = found
+                # This direction has no CONNECT to learn the version from: MQTT 5's empty properties go before the JSON.
+                self._tap.down(topic, payload[max(0, payload.find(b"{")) :])
                 out.append(packet)
                 continue
             seq = self._tap.up(*found)
