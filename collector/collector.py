@@ -4,6 +4,7 @@
 Parts meet in the database, so each may be a process of its own; each part runs once in an installation.
 """
 
+import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ from collector.alerts.delivery import Delivery
 from collector.alerts.loop import RulesLoop
 from collector.backup import CannotCopy
 from collector.config import CollectorConfig
-from collector.fleet.watch import FleetWatch, Telling
+from collector.fleet.disk import DiskWatch
+from collector.fleet.telling import Telling
+from collector.fleet.watch import FleetWatch
 from collector.http import HttpServer
 from collector.ingest.broker import COLLECTOR_USER, READY_WITHIN_S, BrokerMissing, EmbeddedBroker
 from collector.ingest.clip_store import ClipStore
@@ -164,7 +167,7 @@ def _start_ingest(base: Foundation, addresses: dict[str, str]) -> tuple[MqttInge
     addresses["broker"] = f"{address.host}:{address.port}"
     ingest = MqttIngest(
         address,
-        Intake(base.database, config.data),
+        Intake(base.database, config.data, config.disk_keep_free),
         receipts,
         base.database,
         base.clock,
@@ -192,7 +195,8 @@ def _then(run: Callable[[Pulse], None], after: Stop) -> Callable[[Pulse], None]:
 
 def _start_broker(base: Foundation) -> tuple[BrokerAddress, str]:
     host, port = base.config.broker.listen
-    broker = EmbeddedBroker(base.config.data / "broker", host, port, base.database, base.broker_stop)
+    folder, reserve_bytes = base.config.data / "broker", base.config.disk_keep_free
+    broker = EmbeddedBroker(folder, host, port, base.database, base.broker_stop, reserve_bytes)
     base.crew.start("broker", broker.run)
     broker.wait_ready(READY_WITHIN_S)
     near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
@@ -245,7 +249,14 @@ def _start_fleet(base: Foundation, channels: tuple[Channel, ...], ingest: MqttIn
         outages.box_after,
         outages.camera_after,
     )
-    watch = FleetWatch(base.database, telling, base.alerted, listening)
+    disk = DiskWatch(
+        base.database,
+        telling,
+        lambda: shutil.disk_usage(base.config.data).free,
+        base.config.disk_tell_below,
+        base.config.uploads.keep_free,
+    )
+    watch = FleetWatch(base.database, telling, base.alerted, listening, disk=disk)
     base.crew.start("fleet", lambda pulse: watch.run(pulse, base.stop, base.clock))
 
 

@@ -125,6 +125,13 @@ class UploadSection(Section):
     keep_free: Size = 2 * 2**30
 
 
+class DiskSection(Section):
+    """The disk of the data folder. Without a value, both follow from `uploads.keep_free` and `retention.keep_free`."""
+
+    tell_below: Size | None = None
+    keep_free: Size | None = None
+
+
 class RetentionSection(Section):
     """What is kept how long. What is under legal hold is deleted by nothing."""
 
@@ -281,6 +288,7 @@ class CollectorConfig(Section):
     broker: Annotated[BrokerSection, BeforeValidator(_embedded_by_name)]
     http: HttpSection = HttpSection()
     uploads: UploadSection = UploadSection()
+    disk: DiskSection = DiskSection()
     retention: RetentionSection = RetentionSection()
     alerts: AlertsSection = AlertsSection()
 
@@ -299,6 +307,27 @@ class CollectorConfig(Section):
         if text is not None and not text.startswith(("sqlite:////", "postgresql+psycopg://")):
             raise ValueError("must be sqlite:////PATH or postgresql+psycopg://USER@HOST/NAME")
         return text
+
+    @model_validator(mode="after")
+    def _disk_fills_in_order(self) -> "CollectorConfig":
+        if self.disk_tell_below < self.uploads.keep_free:
+            raise ValueError("disk.tell_below is below uploads.keep_free: technicians would hear of it too late")
+        if self.disk_keep_free > self.uploads.keep_free:
+            raise ValueError("disk.keep_free is above uploads.keep_free: events would wait before clips do")
+        return self
+
+    @property
+    def disk_tell_below(self) -> int:
+        """With less free, in bytes, technicians are told: above where uploads wait, below where old clips go."""
+        if self.disk.tell_below is not None:
+            return self.disk.tell_below
+        uploads_wait, clips_go = self.uploads.keep_free, self.retention.keep_free
+        return (uploads_wait + clips_go) // 2 if clips_go > uploads_wait else uploads_wait * 3 // 2
+
+    @property
+    def disk_keep_free(self) -> int:
+        """With less free, in bytes, events wait with their boxes."""
+        return min(100 * 2**20, self.uploads.keep_free) if self.disk.keep_free is None else self.disk.keep_free
 
     @property
     def database_url(self) -> str:

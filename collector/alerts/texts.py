@@ -8,7 +8,11 @@ Language = Literal["vi", "en"]
 Tampered = Literal[
     "tamper:covered", "tamper:turned", "tamper:defocused", "tamper:black", "tamper:white", "tamper:frozen"
 ]
-Subject = Literal["motion", "tamper", "box_down", "box_back", "camera_blind", "camera_back", "test"] | Tampered
+Subject = (
+    Literal["motion", "tamper", "box_down", "box_back", "camera_blind", "camera_back", "test"]
+    | Literal["disk_low", "disk_roomy"]
+    | Tampered
+)
 _TAMPERED: tuple[Tampered, ...] = get_args(Tampered)
 
 _CATALOGUE: dict[Language, dict[str, str]] = {
@@ -25,6 +29,8 @@ _CATALOGUE: dict[Language, dict[str, str]] = {
         "box_back": "Hộp đã liên lạc lại: {place}",
         "camera_blind": "Camera không có hình: {place}",
         "camera_back": "Camera có hình trở lại: {place}",
+        "disk_low": "Đĩa máy chủ sắp đầy: còn {free}",
+        "disk_roomy": "Đĩa máy chủ có chỗ trở lại: còn {free}",
         "test": "Tin thử từ Vọng Gác",
         "late_title": "[Báo muộn {late}] {title}",
         "time": "Lúc: {time}",
@@ -34,6 +40,7 @@ _CATALOGUE: dict[Language, dict[str, str]] = {
         "reason": "Lý do: {reason}",
         "late": "Báo muộn {late}: tin đến sau khi sự việc đã qua, không kêu chuông.",
         "clock": "Đồng hồ của hộp chưa đúng: giờ trên là giờ máy chủ nhận tin.",
+        "clips_wait": "Còn dưới {wait} thì phim phải nằm chờ trên hộp; tin báo vẫn nhận.",
         "link": "Xem: {link}",
         "days": "{n} ngày",
         "hours": "{n} giờ",
@@ -53,6 +60,8 @@ _CATALOGUE: dict[Language, dict[str, str]] = {
         "box_back": "The box is back: {place}",
         "camera_blind": "The camera shows nothing: {place}",
         "camera_back": "The camera shows a picture again: {place}",
+        "disk_low": "The server's disk is filling up: {free} left",
+        "disk_roomy": "The server's disk has room again: {free} left",
         "test": "A test message from Vọng Gác",
         "late_title": "[{late} late] {title}",
         "time": "At: {time}",
@@ -62,6 +71,7 @@ _CATALOGUE: dict[Language, dict[str, str]] = {
         "reason": "Reason: {reason}",
         "late": "{late} late: this came after the fact and does not ring.",
         "clock": "The box's clock is not set: the time above is when the server got the message.",
+        "clips_wait": "With less than {wait} left, clips have to wait on their boxes; events still come in.",
         "link": "See: {link}",
         "days": "{n} d",
         "hours": "{n} h",
@@ -90,6 +100,14 @@ _REASONS: dict[Language, dict[str, str]] = {
 
 
 @dataclass(frozen=True)
+class DiskFacts:
+    """How much is free, and with how much clips have to wait."""
+
+    free_bytes: int
+    clips_wait_bytes: int
+
+
+@dataclass(frozen=True)
 class AlertFacts:
     """What an alert is about. `site` and `camera_title` are names for people, None where nobody gave one."""
 
@@ -104,6 +122,7 @@ class AlertFacts:
     reason: str | None = None
     late_ms: int = 0
     clock_set: bool = True
+    disk: DiskFacts | None = None
     link: str | None = None
 
 
@@ -128,7 +147,9 @@ def write(facts: AlertFacts, language: Language, zone: tzinfo) -> AlertText:
     """The alert as text: title, then a line each for what is known."""
     words = _CATALOGUE[language]
     camera = facts.camera_title or facts.camera
-    title = words[facts.subject].format(place=", ".join(part for part in (camera, facts.site or facts.box) if part))
+    place = ", ".join(part for part in (camera, facts.site or facts.box) if part)
+    free = "" if facts.disk is None else size(facts.disk.free_bytes, language)
+    title = words[facts.subject].format(place=place, free=free)
     lines = [words["time"].format(time=local_stamp(facts.at_ms, zone))]
     if facts.camera is not None:
         lines.append(words["camera"].format(camera=_with_name(facts.camera_title, f"{facts.box}/{facts.camera}")))
@@ -140,6 +161,8 @@ def write(facts: AlertFacts, language: Language, zone: tzinfo) -> AlertText:
         lines.append(words["reason"].format(reason=_REASONS[language].get(facts.reason, facts.reason)))
     if not facts.clock_set:
         lines.append(words["clock"])
+    if facts.disk is not None and facts.subject == "disk_low":
+        lines.append(words["clips_wait"].format(wait=size(facts.disk.clips_wait_bytes, language)))
     if facts.link is not None:
         lines.append(words["link"].format(link=facts.link))
     text = AlertText(title, "\n".join(lines), facts.rings)
@@ -168,6 +191,15 @@ def duration(ms: int, language: Language) -> str:
         parts.append((unit, n))
     first = next((index for index, (_, n) in enumerate(parts) if n), len(parts) - 1)
     return " ".join(words[unit].format(n=n) for unit, n in parts[first : first + 2] if n or unit == parts[first][0])
+
+
+def size(size_bytes: int, language: Language) -> str:
+    """A size as people say it: "3,5 GB", "40 MB"."""
+    for unit, unit_bytes in (("TB", 10**12), ("GB", 10**9)):
+        if size_bytes >= unit_bytes:
+            text = f"{size_bytes / unit_bytes:.1f} {unit}"
+            return text.replace(".", ",") if language == "vi" else text
+    return f"{size_bytes // 10**6} MB"
 
 
 def _with_name(title: str | None, name: str) -> str:

@@ -8,14 +8,13 @@ behind a dead box has an outage of its own (for its availability), but nobody is
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import tzinfo
 
 from collector.alerts.bell import Bell
-from collector.alerts.channels.protocol import Channel
-from collector.alerts.texts import AlertFacts, Subject, write
+from collector.alerts.texts import AlertFacts, Subject
+from collector.fleet.disk import DiskWatch
 from collector.fleet.facts import box_facts, camera_facts
 from collector.fleet.state import FRESH, Limits, State, Verdict, box_state, camera_state
-from collector.store import alerts as alert_store
+from collector.fleet.telling import Telling, tell
 from collector.store import fleet as store
 from collector.store.database import Connection, Database
 from collector.store.errors import StoreUnavailable
@@ -33,17 +32,6 @@ STEPPED_MS = 5_000
 _GONE = frozenset({State.DOWN, State.BLIND, State.UNREACHABLE})
 _TOLD: dict[State, Subject] = {State.DOWN: "box_down", State.BLIND: "camera_blind"}
 _BACK: dict[str, Subject] = {"box": "box_back", "camera": "camera_back"}
-
-
-@dataclass(frozen=True)
-class Telling:
-    """Who is told of outages, and how long one must have lasted (a box that is DOWN has been silent long enough)."""
-
-    channels: tuple[Channel, ...]
-    zone: tzinfo
-    public_url: str | None = None
-    box_after_s: float = 0.0
-    camera_after_s: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -69,8 +57,10 @@ class FleetWatch:
         alerted: Bell,
         listening: Callable[[], bool],
         limits: Limits | None = None,
+        disk: DiskWatch | None = None,
     ) -> None:
         self._database = database
+        self._disk = disk
         self._telling = telling
         self._alerted = alerted
         self._listening = listening
@@ -86,6 +76,8 @@ class FleetWatch:
             pulse.beat()
             try:
                 self.step(clock.wall_ms(), clock.mono_ms())
+                if self._disk is not None and self._disk.step(clock.wall_ms()):
+                    self._alerted.ring()
             except StoreUnavailable as error:
                 log.warning("the fleet's watch waits for the database", error=str(error))
                 stop.wait(backoff.next_s())
@@ -267,35 +259,16 @@ class FleetWatch:
 
     def _tell(self, connection: Connection, thing: _Thing, outage: store.Outage, subject: Subject, now_ms: int) -> int:
         rings = thing.verdict.state in _GONE
-        told = 0
-        for channel in self._telling.channels:
-            url = self._telling.public_url
-            facts = AlertFacts(
-                subject=subject,
-                box=thing.box,
-                camera=thing.ref.partition("/")[2] if thing.kind == "camera" else None,
-                site=thing.site,
-                at_ms=outage.start_ms if rings else now_ms,
-                rings=rings,
-                reason=outage.reason if rings else None,
-                link=None if url is None else f"{url.rstrip('/')}/boxes",
-            )
-            text = write(facts, channel.language, self._telling.zone)
-            told += alert_store.enqueue(
-                connection,
-                alert_store.NewAlert(
-                    id=uuid7(now_ms, os.urandom(10)),
-                    key=f"outage:{outage.id}:{channel.name}:{subject}",
-                    kind="fleet",
-                    channel=channel.name,
-                    severity="normal",
-                    rings=rings,
-                    created_ms=now_ms,
-                    title=text.title,
-                    body=text.body,
-                ),
-            )
-        return told
+        facts = AlertFacts(
+            subject=subject,
+            box=thing.box,
+            camera=thing.ref.partition("/")[2] if thing.kind == "camera" else None,
+            site=thing.site,
+            at_ms=outage.start_ms if rings else now_ms,
+            rings=rings,
+            reason=outage.reason if rings else None,
+        )
+        return tell(connection, self._telling, outage.id, facts, now_ms)
 
 
 def _before(standing: store.Standing | None) -> Verdict:

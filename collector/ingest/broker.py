@@ -2,8 +2,10 @@
 
 Rules: each box may publish under its own `up` and read its own `down`, nothing else; a box that is removed loses its
 open session within two seconds; what the broker has acknowledged is synced to its disk; it listens on loopback unless
-told otherwise; it dies with us; when it dies alone it is started again. NATS cannot bind a client id to a user:
-a box that knows another's id could take over its session, but publish and hear only what its own user may.
+told otherwise; it dies with us; when it dies alone it is started again. While the disk has less than `reserve_bytes`
+free it does not run and boxes keep what they have: a nats-server that met a full disk gives up its store until it is
+started anew. NATS cannot bind a client id to a user: a box that knows another's id could take over its session, but
+publish and hear only what its own user may.
 """
 
 import contextlib
@@ -59,8 +61,11 @@ def find_server() -> Path:
 class EmbeddedBroker:
     """One nats-server, its configuration made from the registered boxes. `folder` is its own."""
 
-    def __init__(self, folder: Path, host: str, port: int, database: Database, stop: Stop) -> None:
+    def __init__(
+        self, folder: Path, host: str, port: int, database: Database, stop: Stop, reserve_bytes: int = 0
+    ) -> None:
         self._folder = folder
+        self._reserve_bytes = reserve_bytes
         self.host = host
         self.port = port
         self._database = database
@@ -100,6 +105,13 @@ class EmbeddedBroker:
             self._end_child()
 
     def _step(self, pulse: Pulse) -> None:
+        if not self._has_room():
+            if self._child is not None:
+                log.error("no room on the disk: the embedded broker ends, boxes keep their events")
+                self._end_child()
+                self._child = None
+            self._stop.wait(CHECK_EVERY_S)
+            return
         try:
             with self._database.read() as connection:
                 users = box_secrets(connection)
@@ -124,6 +136,11 @@ class EmbeddedBroker:
             self._child.send_signal(signal.SIGHUP)
             log.info("embedded broker told of boxes", boxes=len(users))
         self._stop.wait(CHECK_EVERY_S)
+
+    def _has_room(self) -> bool:
+        """Once ended, it takes a tenth more to begin again."""
+        wanted = self._reserve_bytes if self._child is not None else self._reserve_bytes * 1.1
+        return shutil.disk_usage(self._folder.parent).free >= wanted
 
     def _start(self, users: dict[str, str], pulse: Pulse) -> None:
         make_folder(self._folder)

@@ -8,6 +8,7 @@ with; an event of which at least the number can be read keeps its place in the l
 
 import hashlib
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from collector.ingest.leftovers import remove_unowned
 from collector.ingest.unreadable import numbered
 from collector.store import boxes, clips, commands, episodes, ledger, live, snapshots
 from collector.store.database import Connection, Database, one_of_many
-from collector.store.errors import Conflict
+from collector.store.errors import Conflict, StoreUnavailable
 from vonggac.daemon.crash_points import reach
 from vonggac.daemon.files import make_folder, sync_folders, write_durably
 from vonggac.daemon.logs import get_logger
@@ -91,11 +92,12 @@ class _Read:
 
 
 class Intake:
-    """Takes messages into the database, and pictures into the data folder."""
+    """Takes messages into the database, and pictures into the data folder, while more than `reserve_bytes` are free."""
 
-    def __init__(self, database: Database, data: Path) -> None:
+    def __init__(self, database: Database, data: Path, reserve_bytes: int = 0) -> None:
         self._database = database
         self._data = data
+        self._reserve_bytes = reserve_bytes
 
     def handle(self, topic: str, payload: bytes, retained: bool, received_ms: int) -> Outcome:
         """Take one message. Raises StoreUnavailable: nothing was stored, nothing may be acked, try again."""
@@ -103,6 +105,9 @@ class Intake:
 
     def take(self, messages: Sequence[Arrived]) -> list[Outcome]:
         """Take messages in one transaction; outcomes in the same order. Raises StoreUnavailable as `handle` does."""
+        free_bytes = shutil.disk_usage(self._data).free
+        if free_bytes < self._reserve_bytes:
+            raise StoreUnavailable(f"only {free_bytes} bytes are free on the disk of {self._data}")
         read = [_read(message) for message in messages]
         if any(isinstance(message, _Read) and message.path for message in read):
             with self._database.read() as connection:

@@ -84,6 +84,7 @@ class MqttIngest:
         self._waiting: deque[tuple[Arrived, int, int]] = deque()
         self._speaks_5 = address.protocol != "3.1.1"
         self._connected = False
+        self._is_held_back = False
         self._refused: str | None = None
         self._commands_mono_ms = 0.0
         self._told_mono_ms = -TELL_EVERY_MS
@@ -92,8 +93,8 @@ class MqttIngest:
         self._store_again_mono_ms = 0.0
 
     def is_connected(self) -> bool:
-        """True when the broker is there and has granted the subscription."""
-        return self._connected
+        """True when the broker is there, has granted the subscription, and what it brings can be stored."""
+        return self._connected and not self._is_held_back
 
     def run(self, pulse: Pulse) -> None:
         """Connect, and again whenever the connection breaks."""
@@ -102,6 +103,7 @@ class MqttIngest:
             why = self._one_connection(client, pulse)
             was_connected, self._connected = self._connected, False
             self._waiting.clear()  # not acked: the broker has them still and delivers them again
+            self._is_held_back = False
             if self._stop.is_set():
                 return
             if was_connected:
@@ -226,9 +228,11 @@ class MqttIngest:
         except StoreUnavailable as error:
             wait_s = self._store_backoff.next_s()
             self._store_again_mono_ms = self._clock.mono_ms() + wait_s * 1000
+            self._is_held_back = True
             log.error("database unavailable; messages wait at the broker", reason=str(error), wait_s=round(wait_s, 1))
             return
         self._store_backoff.reset()
+        self._is_held_back = False
         self._committed()
         mono_ms = self._clock.mono_ms()
         for outcome, (_arrived, mid, qos) in zip(outcomes, batch, strict=True):
@@ -260,7 +264,7 @@ class MqttIngest:
 
     def _tell_listening(self) -> None:
         mono_ms = self._clock.mono_ms()
-        if mono_ms - self._told_mono_ms < TELL_EVERY_MS:
+        if mono_ms - self._told_mono_ms < TELL_EVERY_MS or self._is_held_back:
             return
         self._told_mono_ms = mono_ms
         try:

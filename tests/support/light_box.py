@@ -44,11 +44,21 @@ class LightBox:
             heartbeat_s=1,
             receipt_wait_s=1.0,
         )
-        server = UploadServer(f"{system.url}/upload/", BOX, secret)
-        self._uploader = Uploader(self.outbox, server, CLOCK, self._stop, give_way=False)
+        self._server = UploadServer(f"{system.url}/upload/", BOX, secret)
         self._crew = Crew(self._stop)
         self._crew.start("uplink", self._uplink.run)
-        self._crew.start("upload", self._uploader.run)
+        self._uploads: list[tuple[Uploader, Stop]] = []
+        self.upload_anew()
+
+    def upload_anew(self) -> None:
+        """As after a restart: no upload is put off any more."""
+        for uploader, stop in self._uploads:
+            stop.set("another one follows")
+            uploader.wake()
+        stop = Stop()
+        uploader = Uploader(self.outbox, self._server, CLOCK, stop, give_way=False)
+        self._uploads.append((uploader, stop))
+        self._crew.start(f"upload-{len(self._uploads)}", uploader.run)
 
     def _heartbeat(self) -> Heartbeat:
         return Heartbeat(interval_s=1.0, cameras=(), host=BoxHealth(uptime_ms=1), outbox=self.outbox.stats())
@@ -93,6 +103,8 @@ class LightBox:
         self.stop_feeding()
         self._stop.set("the test is over")
         self._uplink.wake()
-        self._uploader.wake()
+        for uploader, stop in self._uploads:
+            stop.set("the test is over")
+            uploader.wake()
         assert self._crew.join(10) == []
         self.outbox.close()

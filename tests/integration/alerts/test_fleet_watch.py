@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from collector.alerts.bell import Bell
 from collector.alerts.channels.screen import ScreenChannel
-from collector.fleet.watch import FleetWatch, Telling
+from collector.fleet.telling import Telling
+from collector.fleet.watch import FleetWatch
 from collector.store.boxes import record_birth, record_heartbeat, record_offline
 from collector.store.database import upsert
 from collector.store.episodes import record_camera_state

@@ -1,10 +1,11 @@
 """Texts of alerts, word for word."""
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from collector.alerts.texts import _CATALOGUE, _REASONS, AlertFacts, duration, subject_of_kind, write
+from collector.alerts.texts import _CATALOGUE, _REASONS, AlertFacts, DiskFacts, duration, subject_of_kind, write
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 AT_MS = 1_795_195_805_000  # 2026-11-20 17:30:05 UTC
@@ -79,3 +80,16 @@ def test_both_languages_say_the_same_things() -> None:
 def test_an_alert_says_what_was_done_to_the_camera(kind, title):
     facts = AlertFacts(subject=subject_of_kind(kind), box="hop", camera="gate", at_ms=AT_MS, rings=True)
     assert write(facts, "vi", ZONE).title == title
+
+
+def test_a_disk_that_fills_up_says_how_much_is_left_and_what_comes_next() -> None:
+    disk = DiskFacts(free_bytes=3_520_000_000, clips_wait_bytes=2_147_483_648)
+    facts = AlertFacts(subject="disk_low", box="", at_ms=AT_MS, rings=True, disk=disk, link="https://vg.example/boxes")
+    text = write(facts, "vi", ZONE)
+    assert text.title == "Đĩa máy chủ sắp đầy: còn 3,5 GB"
+    assert text.body.splitlines()[1:] == [
+        "Còn dưới 2,1 GB thì phim phải nằm chờ trên hộp; tin báo vẫn nhận.",
+        "Xem: https://vg.example/boxes",
+    ]
+    english = write(replace(facts, subject="disk_roomy", disk=DiskFacts(40_000_000, 1)), "en", ZONE)
+    assert english.title == "The server's disk has room again: 40 MB left"

@@ -73,3 +73,32 @@ def test_a_channels_addresses_must_be_closed_to_others(tmp_path: Path) -> None:
         config.alerts.all_channels()
     (tmp_path / "phone.urls").chmod(0o600)
     assert [channel.name for channel in config.alerts.all_channels()] == ["screen", "phone"]
+
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("more", "tell_below", "keep_free"),
+    [
+        ("", 7 * GIB // 2, 100 * 2**20),
+        ("uploads: {keep_free: 10GiB}\n", 15 * GIB, 100 * 2**20),
+        ("uploads: {keep_free: 50MiB}\nretention: {keep_free: 50MiB}\n", 75 * 2**20, 50 * 2**20),
+        ("disk: {tell_below: 4GiB, keep_free: 1GiB}\n", 4 * GIB, GIB),
+    ],
+)
+def test_technicians_are_told_before_clips_wait_and_clips_wait_before_events(
+    tmp_path: Path, more: str, tell_below: int, keep_free: int
+) -> None:
+    config = load(tmp_path, f"data: d\nbroker: embedded\n{more}")
+    assert (config.disk_tell_below, config.disk_keep_free) == (tell_below, keep_free)
+
+
+@pytest.mark.parametrize(
+    ("disk", "reason"),
+    [("{tell_below: 1GiB}", "would hear of it too late"), ("{keep_free: 3GiB}", "events would wait before clips do")],
+)
+def test_a_disk_that_would_fill_in_the_wrong_order_is_refused(tmp_path: Path, disk: str, reason: str) -> None:
+    with pytest.raises(ConfigInvalid) as caught:
+        load(tmp_path, f"data: d\nbroker: embedded\ndisk: {disk}\n")
+    assert any(reason in line for line in caught.value.lines)
