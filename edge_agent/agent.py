@@ -15,14 +15,12 @@ import cv2
 from edge_agent.cameras import CameraParts, build_camera
 from edge_agent.check import Finding, check_broker, check_cameras, check_clock, check_collector, check_disk
 from edge_agent.config import EdgeConfig, config_hash
+from edge_agent.handover import Handover
 from edge_agent.health import HostHealth
 from edge_agent.outbox.budget import DiskBudget
-from edge_agent.outbox.errors import OutboxFull, OutboxInUse
-from edge_agent.outbox.items import ClipClass
+from edge_agent.outbox.errors import OutboxInUse
 from edge_agent.outbox.outbox import Outbox
 from edge_agent.recording.clip_thread import ClipThread
-from edge_agent.recording.finished import ClipMeta, FinishedClip
-from edge_agent.recording.salvage import adopt, salvage
 from edge_agent.uplink.errors import CommandRefused
 from edge_agent.uplink.mqtt import Broker, MqttLink, Tls
 from edge_agent.uplink.tus import UploadServer
@@ -59,7 +57,8 @@ class Agent:
         self._outbox = Outbox(config.data, clock, config.box)
         self._host = HostHealth(config.data, clock, config.time_zone)
         self._clip_folder = config.data / "clips"
-        self._clips = ClipThread(self._clip_folder, self._on_clip, self._on_lost_clip)
+        self._handover = Handover(self._outbox, clock, config.box)
+        self._clips = ClipThread(self._clip_folder, self._handover.clip, self._handover.lost_clip)
         self._cameras = {
             section.name: build_camera(config.box, section, self._outbox, self._clips, clock, stop, zone)
             for section in config.cameras
@@ -94,7 +93,7 @@ class Agent:
     def start(self) -> None:
         """Bring back what a power cut left, then start the parts in the order of the data's way, last first."""
         make_folder(self._clip_folder)
-        self._bring_back_clips()
+        self._handover.bring_back(self._clip_folder)
         self._crew.start("uplink", self._uplink.run)
         self._crew.start("upload", self._uploader.run, stall_s=STALL_S)
         self._crew.start("clip-writer", self._clips.run)
@@ -136,53 +135,11 @@ class Agent:
                 moved_at, before = time.monotonic(), waiting
             self._stop_sending.wait(0.05)
 
-    # --- clips ---------------------------------------------------------------------------------------------------
-
-    def _on_clip(self, clip: FinishedClip) -> None:
-        body = messages.ClipReady(
-            clip=clip.meta.clip,
-            episode=clip.meta.episode,
-            camera=clip.meta.camera,
-            sha256=clip.sha256,
-            size_bytes=clip.size_bytes,
-            first_frame_ms=clip.first_frame_wall_ms,
-            duration_ms=clip.duration_ms,
-            codec=clip.codec,
-            width=clip.width,
-            height=clip.height,
-            truncated=clip.truncated,
-            note=clip.reason or None,
-        )
-        try:
-            camera = self._cameras.get(clip.meta.camera)
-            important = camera is not None and camera.lookout.is_important(clip.meta.episode)
-            self._outbox.put_clip(body, clip.path, ClipClass.ALERT if important else ClipClass.NORMAL)
-        except OutboxFull as error:
-            log.error("clip stays on the disk until the next start", clip=clip.meta.clip, what=str(error))
-
-    def _on_lost_clip(self, meta: ClipMeta, why: str) -> None:
-        self._tell_lost(
-            messages.DataLost(what="clip", reason=why, camera=meta.camera, episode=meta.episode, clip=meta.clip)
-        )
-
-    def _tell_lost(self, loss: messages.DataLost) -> None:
-        try:
-            self._outbox.put_event(loss)
-        except OutboxFull as error:
-            log.error("loss cannot be told yet", what=str(error), reason=loss.reason)
-
-    def _bring_back_clips(self) -> None:
-        named = adopt(self._outbox.files_without_row(self._clip_folder))
-        torn = salvage(self._clip_folder)
-        for clip in named.clips + torn.clips:
-            self._on_clip(clip)
-        for path, why in named.broken + torn.broken:
-            self._tell_lost(messages.DataLost(what="clip", reason=f"{path.name}: {why}"[:500]))
-
     def _keep_budget(self, pulse: Pulse) -> None:
         while not self._stop_sending.wait(_BUDGET_EVERY_S):
             pulse.beat()
             self._budget.enforce()
+            self._handover.retry()
 
     # --- what the uplink says ------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from edge_agent.camera.frames import Frame, Interest
 from edge_agent.outbox.errors import OutboxFull
-from edge_agent.outbox.items import NewSnapshot
+from edge_agent.outbox.items import ClipClass, NewSnapshot
 from edge_agent.recording.snapshot import draw_snapshot
 from edge_agent.vision.episodes import EpisodeEnded, EpisodeEvent, EpisodeStarted, EpisodeTracker, EpisodeUpdated
 from edge_agent.vision.motion import MotionDetector
@@ -47,7 +47,7 @@ class Journal(Protocol):
 class Record(Protocol):
     """What is told of episodes to whoever keeps the clips. Times are `mono_ms`."""
 
-    def begin(self, episode_id: str, from_mono_ms: float) -> None: ...
+    def begin(self, episode_id: str, from_mono_ms: float, clip_class: ClipClass) -> None: ...
 
     def end(self, episode_id: str, until_mono_ms: float) -> None: ...
 
@@ -83,7 +83,6 @@ class Lookout:
         self._best: tuple[Frame, Box | None] | None = None  # drawn only when it is sent
         self._health = PictureHealth()
         self._tamper: str | None = None
-        self._important: deque[str] = deque(maxlen=8)
         self._hours_checked_ms = float("-inf")
         self._looking = True
         self._at_night = False
@@ -168,7 +167,8 @@ class Lookout:
                 kind=event.kind,
                 snapshot_sha256=_sha256(snapshots[0]) if snapshots else None,
             )
-            self._record.begin(self._episode, event.start_ms - self._plan.pre_roll_ms - _ROUNDING_MS)
+            worth = ClipClass.NORMAL if event.zones else ClipClass.ROUTINE
+            self._record.begin(self._episode, event.start_ms - self._plan.pre_roll_ms - _ROUNDING_MS, worth)
             self._save(started, *snapshots)
         elif self._episode is None:
             return
@@ -210,7 +210,6 @@ class Lookout:
         kind, since_ms = f"tamper:{change.kind}", wall(change.since_ms)
         if isinstance(change, TamperStarted):
             self._tamper = new_id(self._clock)
-            self._important.append(self._tamper)
             taken = () if frame is None else (NewSnapshot(self._tamper, self._draw(frame, None)),)
             started = messages.EpisodeStarted(
                 episode=self._tamper,
@@ -221,7 +220,8 @@ class Lookout:
                 kind=kind,
                 snapshot_sha256=_sha256(taken[0]) if taken else None,
             )
-            self._record.begin(self._tamper, change.since_ms - self._plan.pre_roll_ms - _ROUNDING_MS)
+            from_mono_ms = change.since_ms - self._plan.pre_roll_ms - _ROUNDING_MS
+            self._record.begin(self._tamper, from_mono_ms, ClipClass.ALERT)
             self._record.end(self._tamper, change.since_ms + _TAMPER_CLIP_MS)
             self._save(started, *taken)
             self._save(messages.Tamper(camera=camera, kind=change.kind, active=True, since_ms=since_ms))
@@ -294,10 +294,6 @@ class Lookout:
             camera=self._plan.camera, state="down" if reason else "up", since_ms=since_ms, reason=reason
         )
         self._save(body)
-
-    def is_important(self, episode: str) -> bool:
-        """Whether the clips of an episode are to be kept before others."""
-        return episode in tuple(self._important)
 
     def want_snapshot(self, request: str) -> None:
         """Take a picture of the next frame under the id of the request."""

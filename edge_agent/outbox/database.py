@@ -18,7 +18,7 @@ log = get_logger(__name__)
 
 DATABASE = "outbox.sqlite"
 LOCK = "outbox.lock"
-VERSION = 1
+VERSION = 2
 
 
 def take_lock(folder: Path) -> int:
@@ -89,6 +89,8 @@ def _check(connection: sqlite3.Connection, path: Path, box: str, clock: Clock) -
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
         raise sqlite3.DatabaseError(verdict)
+    if version == 1:
+        _add_open_episodes(connection)
     row = connection.execute("SELECT box FROM outbox").fetchone()
     if row is None:
         raise sqlite3.DatabaseError("the outbox row is missing")
@@ -100,15 +102,26 @@ def _create(connection: sqlite3.Connection, box: str, clock: Clock) -> None:
     # Freed pages of snapshots are given back to the disk when the budget asks; must be set before the first table.
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("VACUUM")
-    schema = files("edge_agent.outbox").joinpath("schema.sql").read_text(encoding="utf-8")
     with transaction(connection):
-        for statement in _statements(schema):
+        for statement in _statements(_schema()):
             connection.execute(statement)
         connection.execute(
             "INSERT INTO outbox (only_row, id, box, made_ms) VALUES (1, ?, ?, ?)",
             (new_id(clock), box, clock.wall_ms()),
         )
         connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _add_open_episodes(connection: sqlite3.Connection) -> None:
+    with transaction(connection):
+        for statement in _statements(_schema()):
+            if "CREATE TABLE open_episode" in statement:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _schema() -> str:
+    return files("edge_agent.outbox").joinpath("schema.sql").read_text(encoding="utf-8")
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -13,8 +13,11 @@ class ClipClass(IntEnum):
     """How much a clip is worth when the disk is full: the lowest goes first, and is sent last."""
 
     ROUTINE = 0
+    """Motion on a camera for which nobody drew a zone."""
     NORMAL = 1
+    """Motion in a zone that somebody drew."""
     ALERT = 2
+    """Somebody meddled with the camera."""
 
 
 @dataclass(frozen=True, slots=True)

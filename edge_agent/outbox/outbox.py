@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
+from edge_agent.outbox import open_episodes
 from edge_agent.outbox.items import (
     ClipClass,
     ItemKind,
@@ -123,6 +124,11 @@ class Outbox:
         envelope = self._store.durably(put)
         self._tell()
         return envelope
+
+    def ends_of_cut_episodes(self) -> list[Body]:
+        """What ends the episodes that the last run left open, to be put like any event: ask before new ones begin."""
+        with self._store.lock:
+            return open_episodes.ends(self._store.connection, self._clock.wall_ms())
 
     def knows_file(self, path: Path) -> bool:
         """True when a row stands for this clip file, in whatever state: salvage must leave it alone."""

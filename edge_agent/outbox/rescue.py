@@ -68,6 +68,8 @@ def rescue(aside: Path, connection: sqlite3.Connection, folder: Path, box: str, 
                 values,
             )
             moved["clip"] += 1
+        for row in _readable(aside, "SELECT episode, started, updated FROM open_episode"):
+            connection.execute("INSERT INTO open_episode VALUES (?, ?, ?) ON CONFLICT DO NOTHING", tuple(row))
         connection.execute("UPDATE outbox SET rescued = ?", (aside.name,))
         loss = DataLost(what="event", reason=f"outbox database was corrupt; {moved['event']} events were read from it")
         seq = _next_seq(connection)

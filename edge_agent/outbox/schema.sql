@@ -14,6 +14,13 @@ CREATE TABLE outbox (
     rescued   TEXT                          -- the last corrupt database whose readable rows were moved in here
 ) STRICT;
 
+-- Episodes that have begun and not ended, as their messages told: after a power cut their end is told from here.
+CREATE TABLE open_episode (
+    episode TEXT PRIMARY KEY,
+    started BLOB NOT NULL,                  -- the envelope of its episode_started
+    updated BLOB                            -- the envelope of its newest episode_updated
+) STRICT, WITHOUT ROWID;
+
 -- An event goes when its receipt comes, and for no other reason.
 CREATE TABLE event (
     seq           INTEGER PRIMARY KEY,

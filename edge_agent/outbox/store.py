@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from edge_agent.outbox import open_episodes
 from edge_agent.outbox.database import open_database, take_lock, transaction
 from edge_agent.outbox.envelopes import make_envelope
 from edge_agent.outbox.errors import OutboxFull
@@ -36,15 +37,35 @@ class Store:
         opened = False
         try:
             self.reserve = Reserve(folder)
-            self.connection = open_database(folder, box, clock)
-            aside = find_aside(self.connection, folder)
-            if aside is not None:
-                rescue(aside, self.connection, folder, box, clock)
+            self.connection = self._open()
             self.id: str = self.connection.execute("SELECT id FROM outbox").fetchone()["id"]
             opened = True
         finally:
             if not opened:
                 os.close(self._owner)
+
+    def _open(self) -> sqlite3.Connection:
+        """The database with all that an earlier one still tells; on a full disk by the reserve's space."""
+        try:
+            return self._open_and_rescue()
+        except sqlite3.OperationalError as error:
+            if not _is_full(error) or not self.reserve.use():
+                raise
+        log.warning("disk is full: the outbox opens by its reserve", folder=str(self._folder))
+        return self._open_and_rescue()
+
+    def _open_and_rescue(self) -> sqlite3.Connection:
+        connection = open_database(self._folder, self._box, self._clock)
+        done = False
+        try:
+            aside = find_aside(connection, self._folder)
+            if aside is not None:
+                rescue(aside, connection, self._folder, self._box, self._clock)
+            done = True
+        finally:
+            if not done:
+                connection.close()
+        return connection
 
     def close(self) -> None:
         """Let go of the database and of the folder."""
@@ -65,7 +86,7 @@ class Store:
                 with transaction(self.connection):
                     yield self.connection
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+                if not _is_full(error):
                     raise
                 raise OutboxFull(f"{self._folder}: the disk takes no more ({error}). Free space on it") from error
 
@@ -102,7 +123,13 @@ class Store:
             "INSERT INTO event (seq, made_ms, type, message) VALUES (?, ?, ?, ?)",
             (envelope.seq, envelope.wall_ms, body.type, message),
         )
+        open_episodes.follow(self.connection, body, message)
         return envelope
+
+
+def _is_full(error: sqlite3.OperationalError) -> bool:
+    """SQLite says FULL, or an error of input and output where the file system would not let a file grow."""
+    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 
 
 _STATS = """

@@ -15,6 +15,8 @@ _SIDX_HEAD_BYTES = 32
 _SIDX_ENTRY_BYTES = 12
 _NON_SYNC = 0x00010000
 _PROBED_BYTES = 16
+_SECTOR = 512  # the least that a disk writes
+_UNWRITTEN = bytes(_SECTOR)
 Box = tuple[bytes, int, int]
 
 
@@ -210,18 +212,31 @@ def _read_moof(moof: bytes) -> tuple[int, tuple[int, ...], tuple[int, ...], tupl
     return start, tuple(durations), tuple(sizes), tuple(offsets), data_offset, key
 
 
-def free_box(size: int) -> bytes:
-    """`size` bytes that a player skips."""
-    return _HEADER.pack(size, b"free") + bytes(size - _HEADER.size)
+def free_box(size: int, note: bytes = b"") -> bytes:
+    """`size` bytes that a player skips; they begin with `note`."""
+    return _HEADER.pack(size, b"free") + note.ljust(size - _HEADER.size, b"\0")
 
 
-def index_for(layout: Layout) -> bytes:
-    """The bytes for the reserve: a sidx over all parts and a free box up to the first part; b"" without room or parts.
+def read_note(reserve: bytes) -> bytes:
+    """The note in a reserve that was filled by `index_for`; b"" where there is none."""
+    try:
+        for kind, start, end in children(reserve, 0, len(reserve)):
+            if kind == b"free":
+                return reserve[start:end].rstrip(b"\0")
+    except Torn:
+        pass
+    return b""
+
+
+def index_for(layout: Layout, note: bytes = b"") -> bytes:
+    """The bytes for the reserve: a sidx over all parts and a free box with `note` up to the first part.
+
+    b"" without parts or room.
 
     Entries begin where a part begins with a key frame, and grow together where the reserve is too small: a player that
     seeks lands on an entry's start and must be able to decode from there.
     """
-    room = (layout.reserve_size - _SIDX_HEAD_BYTES - _HEADER.size) // _SIDX_ENTRY_BYTES
+    room = (layout.reserve_size - _SIDX_HEAD_BYTES - _HEADER.size - len(note)) // _SIDX_ENTRY_BYTES
     if room < 1 or not layout.parts:
         return b""
     groups: list[list[Part]] = []
@@ -250,14 +265,21 @@ def index_for(layout: Layout) -> bytes:
         0,
         len(merged),
     )
-    return head + bytes(body) + free_box(rest)
+    return head + bytes(body) + free_box(rest, note)
 
 
 def samples_written(file: BinaryIO, part: Part) -> bool:
-    """Whether every sample's pages came to disk: none ends or begins in a long run of zeros that no coder makes."""
-    file.seek(part.data_offset)
+    """Whether every sample's sectors came to disk: none is all zeros, and no sample begins or ends in zeros.
+
+    No coder makes such runs: H.264 and H.265 break up three zero bytes, JPEG has no use for them.
+    """
+    at = part.data_offset
+    file.seek(at)
     for size in part.sample_sizes:
         data = file.read(size)
         if len(data) < size or not any(data[:_PROBED_BYTES]) or not any(data[-_PROBED_BYTES:]):
             return False
+        if any(data.startswith(_UNWRITTEN, sector) for sector in range(-at % _SECTOR, size - _SECTOR + 1, _SECTOR)):
+            return False
+        at += size
     return True

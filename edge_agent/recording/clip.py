@@ -7,30 +7,36 @@ reserve, (moof, mdat)…; at the end the reserve becomes the index (sidx) that p
 
 import hashlib
 import io
+import json
 import os
 import time
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import av.error
+from av.container import OutputContainer
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from edge_agent.camera.packets import Packet, StreamInfo
+from edge_agent.outbox.items import ClipClass
 from edge_agent.recording import boxes
-from edge_agent.recording.finished import ClipMeta, FinishedClip
+from edge_agent.recording.finished import ClipMeta, Ending, FinishedClip
 from vonggac.daemon.crash_points import reach
-from vonggac.daemon.files import rename_durably, sync_folder
+from vonggac.daemon.files import remove_durably, rename_durably, sync_folder
 
 PART_SUFFIX = ".part"
 _RESERVE_BYTES = 4096  # 337 index entries; they grow together in longer clips
 _PART_US = 900_000  # a part ends with the first packet at or after this: at any whole frame rate that is <= 1 s
 _SHORTEST_PART_US = 200_000  # of streams that are all key frames (MJPEG)
 _SYNC_EVERY_S = 0.5
-_KEYS = {name: f"vonggac.{name}" for name in ("box", "camera", "episode", "clip", "first_frame_wall_ms")}
+_LONGEST_REASON = 300
+_AS_ASKED = Ending()
+_KEYS = {field.name: f"vonggac.{field.name}" for field in fields(ClipMeta)}
 
 
 class ClipWriter:
@@ -44,27 +50,28 @@ class ClipWriter:
         self._info = info
         self._part_path = path.with_name(path.name + PART_SUFFIX)
         self._file = _SyncedFile(self._part_path)
+        self._container = _open_muxer(self._file)
+        begun = False
+        try:
+            self._begin(time_base or info.time_base)
+            begun = True
+        finally:
+            if not begun:
+                self.abandon()
+                with suppress(OSError):
+                    remove_durably(self._part_path)
+
+    def _begin(self, time_base: Fraction) -> None:
+        """Write the head, synced: whatever stands behind it can be read after a power cut."""
+        info, meta = self._info, self.meta
         self._base: int | None = None
-        self._time_base = time_base or info.time_base
+        self._time_base = time_base
         self._last_dts: int | None = None
         self._waits_for_leading = True
         self.packets = 0
         self.refused = 0
-        self._container = av.open(
-            self._file,
-            "w",
-            format="mp4",
-            options={
-                "movflags": "empty_moov+default_base_moof+frag_keyframe+negative_cts_offsets+skip_trailer"
-                "+use_metadata_tags",
-                "frag_duration": str(_PART_US),
-                "min_frag_duration": str(_SHORTEST_PART_US),
-                "avoid_negative_ts": "disabled",
-                "flush_packets": "1",
-            },
-        )
         self._container.metadata.update(
-            {_KEYS[name]: str(getattr(meta, name)) for name in _KEYS}
+            {_KEYS[name]: str(value) for name, value in asdict(meta).items() if value is not None}
             | {"creation_time": _iso(meta.first_frame_wall_ms), "encoder": "vonggac"}
         )
         with av.open(io.BytesIO(info.header), "r", format="nut") as template:
@@ -76,7 +83,7 @@ class ClipWriter:
         self._container.start_encoding()
         self._file.write(boxes.free_box(_RESERVE_BYTES))
         self._file.sync()
-        sync_folder(path.parent)
+        sync_folder(self.path.parent)
         reach("clip.begun")
 
     def write(self, packet: Packet) -> None:
@@ -106,25 +113,32 @@ class ClipWriter:
         except (av.error.InvalidDataError, av.error.ArgumentError):
             self.refused += 1
             return
+        if self._file.failure is not None:
+            raise self._file.failure
         self._last_dts = dts
         self.packets += 1
         self._file.sync_if_due()
 
-    def finish(self, truncated: bool = False, reason: str = "", preroll_missing_ms: int = 0) -> FinishedClip:
+    def finish(self, ending: Ending = _AS_ASKED) -> FinishedClip:
         """Make the file whole, synced and named. OSError where the disk fails: the `.part` file stays for salvage."""
         self._container.close()
+        failure = self._file.failure
         self._file.close()
-        if self._file.failure is not None:
-            raise self._file.failure
-        return seal(
-            self._part_path,
-            self.path,
-            self.meta,
-            self._info,
-            truncated=truncated,
-            reason=reason,
-            preroll_missing_ms=preroll_missing_ms,
-        )
+        if failure is not None:
+            raise failure
+        return seal(self._part_path, self.path, self.meta, self._info, ending)
+
+    def finish_short(self, reason: str) -> FinishedClip | None:
+        """The disk failed: keep what is whole, or, where nothing is, no file at all (None).
+
+        OSError where the disk refuses even that: the `.part` file stays for salvage.
+        """
+        self.abandon()
+        try:
+            return seal(self._part_path, self.path, self.meta, self._info, Ending(truncated=True, reason=reason))
+        except boxes.Torn:
+            remove_durably(self._part_path)
+            return None
 
     def abandon(self) -> None:
         """Let go of the file as it is; salvage will find it."""
@@ -133,24 +147,18 @@ class ClipWriter:
         self._file.close()
 
 
-def seal(
-    part_path: Path,
-    path: Path,
-    meta: ClipMeta,
-    info: StreamInfo,
-    *,
-    truncated: bool = False,
-    reason: str = "",
-    preroll_missing_ms: int = 0,
-) -> FinishedClip:
-    """Cut a torn tail, write the index into the reserve, sync, hash, rename. `boxes.Torn`: not one whole part."""
+def seal(part_path: Path, path: Path, meta: ClipMeta, info: StreamInfo, ending: Ending) -> FinishedClip:
+    """Cut a torn tail, write index and ending into the reserve, sync, hash, rename.
+
+    No room is needed for it on the disk. `boxes.Torn`: not one whole part.
+    """
     with part_path.open("r+b") as file:
         layout = boxes.read_layout(file)
         if not layout.parts:
             raise boxes.Torn("not one part of the clip is whole")
         if layout.torn_bytes:
             file.truncate(layout.end)
-        index = boxes.index_for(layout)
+        index = boxes.index_for(layout, _note(ending))
         if index:
             file.seek(layout.reserve_offset)
             file.write(index)
@@ -161,21 +169,41 @@ def seal(
     reach("clip.sealed")
     rename_durably(part_path, path)
     reach("clip.renamed")
-    finished = _finished(path, meta, info, layout, digest)
-    return replace(finished, truncated=truncated, reason=reason, preroll_missing_ms=preroll_missing_ms)
+    return _finished(path, meta, info, layout, digest, ending)
+
+
+def sealed_ending(file: BinaryIO) -> Ending | None:
+    """How a clip ended, by its own word; None where `seal` did not come to an end with just these parts."""
+    layout = boxes.read_layout(file)
+    file.seek(layout.reserve_offset)
+    reserve = file.read(layout.reserve_size)
+    note = boxes.read_note(reserve)
+    if not note or layout.torn_bytes or boxes.index_for(layout, note) != reserve:
+        return None
+    try:
+        return Ending(**json.loads(note))
+    except (ValueError, TypeError):
+        return None
+
+
+def _note(ending: Ending) -> bytes:
+    return json.dumps(asdict(replace(ending, reason=ending.reason[:_LONGEST_REASON]))).encode("ascii")
 
 
 def describe(path: Path) -> FinishedClip:
-    """A clip that was finished earlier, read anew (the file does not know `truncated`); ValueError where it is none."""
+    """A clip that was finished earlier, read anew; ValueError where it is none."""
     meta, info = read_clip_head(path)
     with path.open("rb") as file:
         layout = boxes.read_layout(file)
+        ending = sealed_ending(file) or _AS_ASKED
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return _finished(path, meta, info, layout, digest)
+    return _finished(path, meta, info, layout, digest, ending)
 
 
-def _finished(path: Path, meta: ClipMeta, info: StreamInfo, layout: boxes.Layout, sha256: str) -> FinishedClip:
+def _finished(
+    path: Path, meta: ClipMeta, info: StreamInfo, layout: boxes.Layout, sha256: str, ending: Ending
+) -> FinishedClip:
     return FinishedClip(
         path=path,
         meta=meta,
@@ -187,7 +215,9 @@ def _finished(path: Path, meta: ClipMeta, info: StreamInfo, layout: boxes.Layout
         width=info.width,
         height=info.height,
         packets=layout.packets,
-        truncated=False,
+        truncated=ending.truncated,
+        reason=ending.reason,
+        preroll_missing_ms=ending.preroll_missing_ms,
     )
 
 
@@ -214,7 +244,13 @@ def read_clip_head(path: Path) -> tuple[ClipMeta, StreamInfo]:
             raise _not_ours(path)
         info = StreamInfo(context.name, context.width, context.height, None, time_base, b"")
         box, camera, episode, clip_id = (told[_KEYS[name]] for name in ("box", "camera", "episode", "clip"))
-        meta = ClipMeta(box, camera, episode, clip_id, int(told[_KEYS["first_frame_wall_ms"]]))
+        mono_ms = told.get(_KEYS["first_frame_mono_ms"])
+        meta = ClipMeta(
+            *(box, camera, episode, clip_id, int(told[_KEYS["first_frame_wall_ms"]])),
+            ClipClass(int(told.get(_KEYS["clip_class"], ClipClass.NORMAL))),
+            told.get(_KEYS["boot_id"]),
+            int(mono_ms) if mono_ms is not None else None,
+        )
     except (av.error.FFmpegError, OSError, KeyError, ValueError):
         raise _not_ours(path) from None
     return meta, info
@@ -222,6 +258,22 @@ def read_clip_head(path: Path) -> tuple[ClipMeta, StreamInfo]:
 
 def _not_ours(path: Path) -> ValueError:
     return ValueError(f"{path.name} is no clip of this program: its head cannot be read")
+
+
+def _open_muxer(file: "_SyncedFile") -> OutputContainer:
+    return av.open(
+        file,
+        "w",
+        format="mp4",
+        options={
+            "movflags": "empty_moov+default_base_moof+frag_keyframe+negative_cts_offsets+skip_trailer"
+            "+use_metadata_tags",
+            "frag_duration": str(_PART_US),
+            "min_frag_duration": str(_SHORTEST_PART_US),
+            "avoid_negative_ts": "disabled",
+            "flush_packets": "1",
+        },
+    )
 
 
 def _iso(wall_ms: int) -> str:
@@ -240,6 +292,8 @@ class _SyncedFile:
         self.failure: OSError | None = None  # the muxer does not pass every failure on
 
     def write(self, data: bytes | memoryview) -> int:
+        if self.failure is not None:
+            raise self.failure  # behind a torn part nothing can be read
         view = memoryview(data).cast("B")
         done = 0
         try:

@@ -2,10 +2,12 @@
 
 Rules: the queue holds packets up to a byte budget and refuses what is beyond it (the clip is then closed where it
 stands, and says so): a slow disk never grows memory and never holds up a camera. Opening and closing always fit in.
-A clip that the disk refuses is left as a `.part` file for salvage and told by `on_lost`.
+What is whole of a clip that the disk refuses is a clip, cut short; where nothing is, `on_lost` is told. The disk then
+has a moment's rest before another clip is begun.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,10 +17,12 @@ from typing import Protocol
 from edge_agent.camera.packets import Packet, StreamInfo
 from edge_agent.recording.boxes import Torn
 from edge_agent.recording.clip import ClipWriter
-from edge_agent.recording.finished import ClipMeta, FinishedClip
+from edge_agent.recording.finished import ClipMeta, Ending, FinishedClip
 from vonggac.daemon.logs import get_logger
 
 log = get_logger(__name__)
+
+DISK_RESTS_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +43,7 @@ class _Copy:
 @dataclass(frozen=True, slots=True)
 class _End:
     key: str
-    truncated: bool
-    reason: str
-    preroll_missing_ms: int
+    ending: Ending
 
 
 class Beat(Protocol):
@@ -59,6 +61,7 @@ class ClipThread:
         on_clip: Callable[[FinishedClip], None],
         on_lost: Callable[[ClipMeta, str], None],
         max_queue_bytes: int = 32 << 20,
+        disk_rests_s: float = DISK_RESTS_S,
     ) -> None:
         self.folder = folder
         self._on_clip = on_clip
@@ -67,6 +70,9 @@ class ClipThread:
         self._changed = threading.Condition()
         self._queue: deque[_Begin | _Copy | _End] = deque()
         self._writers: dict[str, ClipWriter] = {}
+        self._failed: set[str] = set()
+        self._disk_rests_s = disk_rests_s
+        self._disk_rests_until = 0.0
         self._closed = False
         self.queued_bytes = 0
         self.bytes_written = 0
@@ -76,9 +82,11 @@ class ClipThread:
         self._put(_Begin(meta.clip, self.folder / f"{meta.clip}.mp4", info, meta))
 
     def offer(self, clip: str, packets: Sequence[Packet]) -> bool:
-        """Add packets to a clip, all or none; False: the disk does not keep up and the queue is full."""
+        """Add packets to a clip, all or none; False: the disk failed it, or does not keep up and the queue is full."""
         size = sum(len(packet.data) for packet in packets)
         with self._changed:
+            if clip in self._failed:
+                return False
             if self.queued_bytes and self.queued_bytes + size > self._max_queue_bytes:
                 return False
             self.queued_bytes += size
@@ -88,12 +96,12 @@ class ClipThread:
 
     @property
     def roomy(self) -> bool:
-        """Less than half of the queue is in use."""
-        return self.queued_bytes * 2 < self._max_queue_bytes
+        """Another clip may begin: less than half of the queue is in use, and the disk has not just failed."""
+        return self.queued_bytes * 2 < self._max_queue_bytes and time.monotonic() >= self._disk_rests_until
 
-    def end(self, clip: str, *, truncated: bool = False, reason: str = "", preroll_missing_ms: int = 0) -> None:
+    def end(self, clip: str, ending: Ending) -> None:
         """Finish a clip behind all that was offered for it."""
-        self._put(_End(clip, truncated, reason, preroll_missing_ms))
+        self._put(_End(clip, ending))
 
     def close(self) -> None:
         """No more clips: `run` returns when everything queued is on disk."""
@@ -120,40 +128,67 @@ class ClipThread:
                 item = self._queue.popleft()
             try:
                 self._do(item)
-            except (OSError, Torn) as error:
-                self._lose(item.key, str(error))
             finally:
                 if isinstance(item, _Copy):
                     with self._changed:
                         self.queued_bytes -= item.size_bytes
         for key in list(self._writers):
-            self._lose(key, "the program ended before the clip did")
+            self._cut_short(key, "the program ended before the clip did")
 
     def _do(self, item: _Begin | _Copy | _End) -> None:
-        match item:
-            case _Begin():
-                try:
-                    self._writers[item.key] = ClipWriter(item.path, item.info, item.meta)
-                except (OSError, ValueError) as error:
-                    log.warning("clip not begun", camera=item.meta.camera, clip=item.key, error=str(error))
-                    self._on_lost(item.meta, str(error))
-            case _Copy():
-                writer = self._writers.get(item.key)
-                if writer is not None:
-                    for packet in item.packets:
-                        writer.write(packet)
-                    self.bytes_written += item.size_bytes
-            case _End():
-                writer = self._writers.get(item.key)
-                if writer is not None:
-                    clip = writer.finish(item.truncated, item.reason, item.preroll_missing_ms)
-                    del self._writers[item.key]
-                    self._on_clip(clip)
+        try:
+            match item:
+                case _Begin():
+                    self._begin(item)
+                case _Copy():
+                    self._copy(item)
+                case _End():
+                    self._end(item)
+        except (OSError, Torn) as error:
+            if not isinstance(item, _End):
+                self._disk_failed(item.key)
+            self._cut_short(item.key, str(error))
 
-    def _lose(self, key: str, why: str) -> None:
+    def _begin(self, item: _Begin) -> None:
+        try:
+            self._writers[item.key] = ClipWriter(item.path, item.info, item.meta)
+        except (OSError, ValueError) as error:
+            log.warning("clip not begun", camera=item.meta.camera, clip=item.key, error=str(error))
+            self._disk_failed(item.key)
+            self._on_lost(item.meta, str(error))
+
+    def _copy(self, item: _Copy) -> None:
+        writer = self._writers.get(item.key)
+        if writer is not None:
+            for packet in item.packets:
+                writer.write(packet)
+            self.bytes_written += item.size_bytes
+
+    def _end(self, item: _End) -> None:
+        writer = self._writers.get(item.key)
+        if writer is not None:
+            clip = writer.finish(item.ending)
+            del self._writers[item.key]
+            self._on_clip(clip)
+        with self._changed:
+            self._failed.discard(item.key)
+
+    def _disk_failed(self, key: str) -> None:
+        with self._changed:
+            self._failed.add(key)
+            self._disk_rests_until = time.monotonic() + self._disk_rests_s
+
+    def _cut_short(self, key: str, why: str) -> None:
         writer = self._writers.pop(key, None)
         if writer is None:
             return
-        writer.abandon()
-        log.error("clip lost its disk", camera=writer.meta.camera, clip=key, error=why)
-        self._on_lost(writer.meta, why)
+        log.error("clip cut short", camera=writer.meta.camera, clip=key, error=why)
+        try:
+            clip = writer.finish_short(why)
+        except OSError as error:
+            log.error("clip stays half-written until the next start", clip=key, error=str(error))
+            return
+        if clip is None:
+            self._on_lost(writer.meta, why)
+        else:
+            self._on_clip(clip)

@@ -3,16 +3,30 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_agent.outbox.items import ClipClass
+
 
 @dataclass(frozen=True, slots=True)
 class ClipMeta:
-    """What a clip file says about itself. Empty strings where a salvaged file no longer tells."""
+    """What a clip file says about itself. `first_frame_mono_ms` counts from the boot `boot_id`; None in older files."""
 
     box: str
     camera: str
     episode: str
     clip: str
     first_frame_wall_ms: int
+    clip_class: ClipClass = ClipClass.NORMAL
+    boot_id: str | None = None
+    first_frame_mono_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a clip ended, as in FinishedClip; also kept in the file."""
+
+    truncated: bool = False
+    reason: str = ""
+    preroll_missing_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +46,6 @@ class FinishedClip:
     width: int
     height: int
     packets: int
-    truncated: bool
+    truncated: bool = False
     reason: str = ""
     preroll_missing_ms: int = 0

@@ -13,8 +13,9 @@ from typing import Protocol
 
 from edge_agent.camera.packets import Packet, StreamInfo
 from edge_agent.camera.ring import PacketRing
+from edge_agent.outbox.items import ClipClass
 from edge_agent.recording.clip_thread import ClipThread
-from edge_agent.recording.finished import ClipMeta
+from edge_agent.recording.finished import ClipMeta, Ending
 from vonggac.daemon.logs import get_logger
 
 log = get_logger(__name__)
@@ -22,6 +23,9 @@ log = get_logger(__name__)
 
 class WallClock(Protocol):
     """What a recorder asks of time."""
+
+    @property
+    def boot_id(self) -> str: ...
 
     def mono_ms(self) -> float: ...
 
@@ -33,6 +37,7 @@ class _Recording:
     """One episode that is being recorded; `clip` is "" while no file is open for it."""
 
     episode: str
+    clip_class: ClipClass
     clip: str = ""
     until_ms: float | None = None
     clip_began_ms: float = 0.0
@@ -89,12 +94,12 @@ class Recorder:
             self._ring.clear()
             self._info = None
 
-    def begin(self, episode: str, from_mono_ms: float) -> None:
+    def begin(self, episode: str, from_mono_ms: float, clip_class: ClipClass = ClipClass.NORMAL) -> None:
         """Record from the key frame at or before `from_mono_ms`, until `end` says when."""
         with self._lock:
             if episode in self._recordings:
                 return
-            recording = self._recordings[episode] = _Recording(episode)
+            recording = self._recordings[episode] = _Recording(episode, clip_class)
             if self._info is None:
                 return
             packets = self._ring.since(from_mono_ms)
@@ -130,7 +135,7 @@ class Recorder:
             if too_long and not over:
                 self._end_clip(recording, "the episode goes on in the next clip")
             elif not self._clips.offer(recording.clip, (packet,)):
-                log.warning("disk too slow, clip closed", camera=self._camera, clip=recording.clip)
+                log.warning("the disk does not keep up, clip closed", camera=self._camera, clip=recording.clip)
                 self._end_clip(recording, "the disk was too slow: the queue of the clip writer was full", cut=True)
         if over:
             self._finish(recording)
@@ -145,11 +150,14 @@ class Recorder:
             return
         clip = self._new_id()
         began_ms = packets[0].mono_ms
-        meta = ClipMeta(self._box, self._camera, recording.episode, clip, self._clock.wall_ms_at(began_ms))
+        meta = ClipMeta(
+            *(self._box, self._camera, recording.episode, clip, self._clock.wall_ms_at(began_ms)),
+            *(recording.clip_class, self._clock.boot_id, round(began_ms)),
+        )
         self._clips.begin(meta, info)
         recording.clip, recording.clip_began_ms = clip, began_ms
         if not self._clips.offer(clip, packets):
-            log.warning("disk too slow, clip closed", camera=self._camera, clip=clip)
+            log.warning("the disk does not keep up, clip closed", camera=self._camera, clip=clip)
             self._end_clip(recording, "the disk was too slow: the queue of the clip writer was full", cut=True)
 
     def _break(self, why: str) -> None:
@@ -169,8 +177,10 @@ class Recorder:
             return
         self._clips.end(
             recording.clip,
-            truncated=cut or bool(recording.why_short),
-            reason="; ".join(filter(None, (recording.why_short, why))),
-            preroll_missing_ms=recording.preroll_missing_ms,
+            Ending(
+                truncated=cut or bool(recording.why_short),
+                reason="; ".join(filter(None, (recording.why_short, why))),
+                preroll_missing_ms=recording.preroll_missing_ms,
+            ),
         )
         recording.clip, recording.why_short, recording.preroll_missing_ms = "", "", 0

@@ -42,6 +42,12 @@ def rename_durably(source: Path, target: Path) -> None:
         sync_folder(source.parent)
 
 
+def remove_durably(path: Path) -> None:
+    """Delete a file, if it is there, and sync its folder."""
+    path.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
 def write_durably(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Replace or make `path` with `data`, whole or not at all."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")

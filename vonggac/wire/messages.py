@@ -185,7 +185,12 @@ class PathPoint:
 
 @dataclass(frozen=True, kw_only=True)
 class EpisodeEnded(Body):
-    """The episode is over; `end_ms` is its last motion. It stands alone: nothing of the start is needed to read it."""
+    """The episode is over; `end_ms` is its last motion. It stands alone: nothing of the start is needed to read it.
+
+    `reason` "cut": the box's power or program failed meanwhile; told after the next start, `end_ms` is the last motion
+    that had been told. Its times are then by the clock of boot `boot_id`, in which it began `start_mono_ms` after boot;
+    otherwise both are None, and the times are by the envelope's clock.
+    """
 
     type: ClassVar[str] = "episode_ended"
     sequenced: ClassVar[bool] = True
@@ -197,14 +202,20 @@ class EpisodeEnded(Body):
     zones: tuple[str, ...] = ()
     score: float = 0.0
     kind: str = "motion"
-    reason: Literal["quiet", "split", "lost", "stopped"] = "quiet"
+    reason: Literal["quiet", "split", "lost", "stopped", "cut"] = "quiet"
     path: tuple[PathPoint, ...] = ()
     snapshot_sha256: str | None = None
+    boot_id: str | None = None
+    start_mono_ms: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClipReady(Body):
-    """A clip is whole on the box's disk. Its bytes follow by HTTP under this `clip` id."""
+    """A clip is whole on the box's disk. Its bytes follow by HTTP under this `clip` id.
+
+    Its first picture came `first_frame_mono_ms` after the boot `boot_id`; `first_frame_ms` is the same moment by the
+    wall clock as it stood when this message was made, or, for a clip of an earlier boot, when the clip was begun.
+    """
 
     type: ClassVar[str] = "clip_ready"
     sequenced: ClassVar[bool] = True
@@ -220,6 +231,8 @@ class ClipReady(Body):
     height: int
     truncated: bool = False
     note: str | None = None
+    boot_id: str | None = None
+    first_frame_mono_ms: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

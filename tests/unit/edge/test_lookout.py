@@ -9,9 +9,10 @@ import pytest
 
 from edge_agent.camera.frames import Frame
 from edge_agent.lookout import Lookout, LookoutPlan
+from edge_agent.outbox.items import ClipClass
 from edge_agent.outbox.outbox import Outbox
 from edge_agent.vision.schedule import Schedule, Window
-from edge_agent.vision.settings import MotionSettings
+from edge_agent.vision.settings import MotionSettings, Zone
 from tests.support.clock import FakeClock
 
 FPS = 10
@@ -23,9 +24,11 @@ class NotedRecord:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, float]] = []
+        self.classes: dict[str, ClipClass] = {}
 
-    def begin(self, episode_id: str, from_mono_ms: float) -> None:
+    def begin(self, episode_id: str, from_mono_ms: float, clip_class: ClipClass) -> None:
         self.asked.append(("begin", episode_id, from_mono_ms))
+        self.classes[episode_id] = clip_class
 
     def end(self, episode_id: str, until_mono_ms: float) -> None:
         self.asked.append(("end", episode_id, until_mono_ms))
@@ -110,6 +113,19 @@ def test_a_walk_is_one_episode_with_start_end_pictures_and_a_clip_around_it(scen
     assert begin[1] == started["episode"]
     assert walk_mono_ms - 5100 <= begin[2] <= walk_mono_ms - 4550
     assert end == ("end", started["episode"], pytest.approx(walk_mono_ms + (ended["end_ms"] - walk_ms) + 3000, abs=2))
+
+
+def test_a_clip_is_worth_more_where_somebody_drew_a_zone(tmp_path):
+    zone = Zone("street", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)))
+    for settings, worth in (
+        (MotionSettings(), ClipClass.ROUTINE),
+        (MotionSettings(zones=(zone,)), ClipClass.NORMAL),
+    ):
+        scene = Scene(tmp_path / worth.name, settings=settings)
+        scene.quiet(4)
+        scene.walk(4)
+        assert list(scene.record.classes.values()) == [worth]
+        scene.outbox.close()
 
 
 def test_a_quiet_street_says_nothing(scene):
@@ -203,8 +219,7 @@ def test_a_covered_lens_is_an_episode_of_its_own_with_picture_and_clip_and_a_sta
     assert started["body"]["snapshot_sha256"] in pictures
     episode = started["body"]["episode"]
     assert [asked[0] for asked in scene.record.asked if asked[1] == episode] == ["begin", "end"]
-    assert scene.lookout.is_important(episode)
-    assert not scene.lookout.is_important("another")
+    assert scene.record.classes[episode] is ClipClass.ALERT
 
 
 def test_a_lens_that_is_covered_when_the_program_ends_is_not_left_as_a_state(scene):

@@ -7,6 +7,7 @@ import pytest
 
 from edge_agent.camera.packets import Packet, StreamInfo
 from edge_agent.camera.ring import PacketRing
+from edge_agent.outbox.items import ClipClass
 from edge_agent.recording.clip_thread import ClipThread
 from edge_agent.recording.finished import ClipMeta, FinishedClip
 from edge_agent.recording.recorder import Recorder
@@ -76,7 +77,10 @@ def test_a_clip_runs_from_the_key_frame_before_the_preroll_to_the_end_of_the_pos
     (clip,) = bench.drain()
     assert [data for data, _ in video.samples(clip.path)] == [packet.data for packet in packets[50:121]]
     assert (clip.truncated, clip.reason, clip.preroll_missing_ms) == (False, "", 0)
-    assert clip.meta == ClipMeta("box-1", "gate", "episode-1", "clip-1", bench.clock.wall_ms_at(5000.0))
+    assert clip.meta == ClipMeta(
+        *("box-1", "gate", "episode-1", "clip-1", bench.clock.wall_ms_at(5000.0)),
+        *(ClipClass.NORMAL, bench.clock.boot_id, 5000),
+    )
     assert not bench.recorder.recording
 
 

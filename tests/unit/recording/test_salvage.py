@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from edge_agent.recording import boxes
-from edge_agent.recording.clip import ClipWriter
-from edge_agent.recording.finished import ClipMeta
-from edge_agent.recording.salvage import salvage
+from edge_agent.recording.clip import ClipWriter, read_clip_head, seal
+from edge_agent.recording.finished import ClipMeta, Ending
+from edge_agent.recording.salvage import BROKEN_KEPT, adopt, salvage
 from tests.support import video
 
 META = ClipMeta("box-1", "gate", "episode-1", "clip-1", 1_790_000_000_123)
@@ -35,6 +35,35 @@ def _parts(data: bytes, folder: Path) -> boxes.Layout:
     return layout
 
 
+def test_a_small_clip_cut_at_every_single_byte_comes_back_or_goes_with_zeros_or_rubbish_behind_it_too(
+    tmp_path: Path,
+) -> None:
+    source = video.encode(tmp_path / "s.mp4", "h264", stamps_ms=range(0, 3000, 500), gop=2, size=(32, 32))
+    info, packets = video.read(source)
+    writer = ClipWriter(tmp_path / "clip.mp4", info, META)
+    for packet in packets:
+        writer.write(packet)
+    data = (tmp_path / "clip.mp4.part").read_bytes()
+    writer.abandon()
+    for path in tmp_path.iterdir():
+        path.unlink()
+    layout = _parts(data, tmp_path)
+    assert len(layout.parts) >= 2
+    rubbish = random.Random(3).randbytes(700)
+    empty = range(layout.reserve_offset + 16, layout.parts[0].offset - 16)
+    for cut in (cut for cut in range(len(data) + 1) if cut not in empty):
+        whole = sum(len(part.sample_sizes) for part in layout.parts if part.offset + part.size <= cut)
+        tail = (b"", bytes(700), rubbish)[cut % 3]
+        (tmp_path / "clip.mp4.part").write_bytes(data[:cut] + tail)
+        found = salvage(tmp_path)
+        assert sum(clip.packets for clip in found.clips) >= whole, (cut, tail[:1])
+        assert len(found.clips) + len(found.broken) == 1
+        for clip in found.clips:
+            assert clip.truncated
+            clip.path.unlink()
+        assert list(tmp_path.iterdir()) == [], (cut, tail[:1])
+
+
 def test_a_file_cut_at_any_byte_plays_to_its_last_whole_part(unfinished: bytes, tmp_path: Path) -> None:
     layout = _parts(unfinished, tmp_path)
     rng = random.Random(7)
@@ -47,8 +76,8 @@ def test_a_file_cut_at_any_byte_plays_to_its_last_whole_part(unfinished: bytes, 
         found = salvage(tmp_path)
         whole = [part for part in layout.parts if part.offset + part.size <= cut]
         if not whole:
-            assert [path.name for path, _ in found.broken] == ["clip.mp4.broken"]
-            (tmp_path / "clip.mp4.broken").unlink()
+            assert [name for name, _ in found.broken] == ["clip.mp4"]
+            assert list(tmp_path.iterdir()) == []
             continue
         (clip,) = found.clips
         assert clip.truncated
@@ -77,28 +106,75 @@ def test_pages_that_never_came_to_disk_are_cut_off(unfinished: bytes, tmp_path: 
     assert clip.packets == layout.packets - len(last.sample_sizes)
 
 
-def test_a_clip_that_was_whole_but_not_yet_named_is_whole(unfinished: bytes, tmp_path: Path) -> None:
-    (tmp_path / "clip.mp4.part").write_bytes(unfinished)
+def test_a_sector_in_the_middle_of_a_picture_that_never_came_to_disk_is_noticed(tmp_path: Path) -> None:
+    source = video.encode(tmp_path / "s.mp4", "mjpeg", stamps_ms=range(0, 3000, 100), size=(640, 480))
+    info, packets = video.read(source)
+    writer = ClipWriter(tmp_path / "clip.mp4", info, META)
+    for packet in packets:
+        writer.write(packet)
+    writer.abandon()
+    data = (tmp_path / "clip.mp4.part").read_bytes()
+    layout = _parts(data, tmp_path)
+    part = layout.parts[2]
+    hole = -(-(part.data_offset + 16) // 512) * 512
+    assert hole + 512 + 16 < part.data_offset + part.sample_sizes[0], "the picture is too small for this test"
+    (tmp_path / "clip.mp4.part").write_bytes(data[:hole] + bytes(512) + data[hole + 512 :])
     (clip,) = salvage(tmp_path).clips
-    sealed = clip.path.read_bytes()
-    clip.path.rename(tmp_path / "clip.mp4.part")
-    (again,) = salvage(tmp_path).clips
-    assert again.path.read_bytes() == sealed
+    assert clip.packets == sum(len(each.sample_sizes) for each in layout.parts[:2])
+
+
+def test_a_clip_that_was_sealed_but_not_yet_named_or_taken_over_is_as_it_was_sealed(
+    unfinished: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "clip.mp4.part").write_bytes(unfinished)
+    ending = Ending(truncated=True, reason="máy ảnh mất kết nối", preroll_missing_ms=400)
+    meta, info = read_clip_head(tmp_path / "clip.mp4.part")
+    sealed = seal(tmp_path / "clip.mp4.part", tmp_path / "clip.mp4", meta, info, ending)
+    assert (sealed.truncated, sealed.reason, sealed.preroll_missing_ms) == (True, "máy ảnh mất kết nối", 400)
+    assert adopt([sealed.path]).clips == (sealed,)
+    sealed.path.rename(tmp_path / "clip.mp4.part")
+    assert salvage(tmp_path).clips == (sealed,)
+
+
+def test_a_sealed_clip_that_lost_its_tail_is_cut_and_says_so(unfinished: bytes, tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4.part").write_bytes(unfinished)
+    meta, info = read_clip_head(tmp_path / "clip.mp4.part")
+    whole = seal(tmp_path / "clip.mp4.part", tmp_path / "clip.mp4", meta, info, Ending())
+    (tmp_path / "clip.mp4.part").write_bytes(whole.path.read_bytes()[:-1])
+    whole.path.unlink()
+    (clip,) = salvage(tmp_path).clips
+    assert clip.truncated
+    assert clip.packets < whole.packets
+    assert clip.path.stat().st_size == clip.size_bytes
 
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\x00" * 4096, b"garbage" * 1000, b"\x00\x00\x00\x08moov", b"\x00\x00\x00\x01moof", b"\xff" * 100],
-    ids=["empty", "zeros", "garbage", "empty moov", "tiny box", "ones"],
+    [b"", b"\x00" * 4096, b"garbage" * 1000, b"\x00\x00\x00\x08moov", b"\xff" * 100],
+    ids=["empty", "zeros", "garbage", "empty moov", "ones"],
 )
-def test_a_hopeless_file_is_set_aside_and_told_never_deleted(content: bytes, tmp_path: Path) -> None:
+def test_a_file_that_never_held_a_picture_goes_and_is_told(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.mp4.part").write_bytes(content)
     found = salvage(tmp_path)
     assert found.clips == ()
-    ((path, why),) = found.broken
-    assert path.read_bytes() == content
-    assert path.name == "a.mp4.broken"
+    ((name, why),) = found.broken
+    assert name == "a.mp4"
     assert why
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pictures_behind_a_head_that_cannot_be_read_are_set_aside_and_told_a_few_at_most(
+    unfinished: bytes, tmp_path: Path
+) -> None:
+    head = _parts(unfinished, tmp_path).reserve_offset
+    headless = bytes(head) + unfinished[head:]
+    for number in range(BROKEN_KEPT + 2):
+        (tmp_path / f"{number}.mp4.part").write_bytes(headless)
+    found = salvage(tmp_path)
+    assert [name for name, _ in found.broken] == [f"{number}.mp4" for number in range(BROKEN_KEPT + 2)]
+    kept = sorted(tmp_path.iterdir())
+    assert [path.name for path in kept] == [f"{number}.mp4.broken" for number in range(2, BROKEN_KEPT + 2)]
+    assert all(path.read_bytes() == headless for path in kept)
 
 
 def test_a_file_with_flipped_bytes_never_crashes_the_salvage(unfinished: bytes, tmp_path: Path) -> None:
