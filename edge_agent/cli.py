@@ -6,6 +6,7 @@ Exit codes: 0 well, 1 something failed, 78 the configuration is wrong.
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -251,26 +252,31 @@ def _episode_line(episode: Any) -> dict[str, Any]:
 def outbox(config_path: Path, as_json: bool) -> None:
     """What waits on this box for the collector's receipt."""
     config = _load(config_path)
-    from edge_agent.outbox.inspect import read_stats  # noqa: PLC0415
+    from edge_agent.outbox.inspect import read_parked, read_stats  # noqa: PLC0415
 
     try:
-        stats = read_stats(config.data)
+        stats, parked = read_stats(config.data), read_parked(config.data)
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from None
     if as_json:
-        click.echo(json.dumps(vars(stats)))
+        click.echo(json.dumps({**vars(stats), "parked_items": [asdict(item) for item in parked]}, ensure_ascii=False))
         return
     table = Table("waiting", "count", title=f"outbox {stats.outbox}, newest number {stats.last_seq}")
     for name in ("events", "snapshots", "clips", "clip_bytes", "parked"):
         table.add_row(name.replace("_", " "), str(getattr(stats, name)))
     Console().print(table)
+    for item in parked:
+        click.echo(f"parked {item.kind} {item.key}, {item.size_bytes} bytes: {item.reason}")
+    if parked:
+        click.echo(f"Once the reason is mended, on the server: collector box tell {config.box} retry")
 
 
 @main.command()
 @_config_option()
 @click.option("--deep", is_flag=True, help="Read every clip and compare its hash.")
 @click.option("--repair", is_flag=True, help="Mend what is provably safe. The agent must not run.")
-def fsck(config_path: Path, deep: bool, repair: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a finding.")
+def fsck(config_path: Path, deep: bool, repair: bool, as_json: bool) -> None:
     """Check that everything on this box is as promised. Exit 1 when something is not."""
     config = _load(config_path)
     from edge_agent.outbox.errors import OutboxInUse  # noqa: PLC0415
@@ -281,11 +287,16 @@ def fsck(config_path: Path, deep: bool, repair: bool) -> None:
     except OutboxInUse as error:
         raise click.ClickException(str(error)) from None
     for finding in findings:
-        done = "repaired" if finding.repaired else finding.advice
-        click.echo(f"invariant {finding.invariant}: {finding.what}: {finding.where}: {done}")
-    open_findings = sum(not finding.repaired for finding in findings)
-    click.echo(f"{len(findings)} findings, {open_findings} open, in {config.data}")
-    raise SystemExit(1 if open_findings else 0)
+        if as_json:
+            click.echo(json.dumps(asdict(finding), ensure_ascii=False))
+            continue
+        word = "note" if finding.note else "mended" if finding.repaired else "WRONG"
+        advice = "" if finding.repaired else f": {finding.advice}"
+        click.echo(f"{word:<6} invariant {finding.invariant}: {finding.what}: {finding.where}{advice}")
+    still_open = sum(finding.is_open for finding in findings)
+    if not as_json:
+        click.echo(f"{len(findings)} findings, {still_open} open, in {config.data}")
+    raise SystemExit(1 if still_open else 0)
 
 
 if __name__ == "__main__":

@@ -60,6 +60,8 @@ class WrittenToday:
 
     def _load(self) -> tuple[str, int]:
         today = self._today()
+        for left in self._path.parent.glob(f".{self._path.name}.*.tmp"):  # of a crash in the middle of saving
+            left.unlink(missing_ok=True)
         try:
             kept = json.loads(self._path.read_bytes())
             if kept["day"] == today and isinstance(kept["bytes"], int) and kept["bytes"] >= 0:

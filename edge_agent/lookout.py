@@ -76,6 +76,7 @@ class Lookout:
         self._zone = zone
         self._lock = threading.Lock()
         self._unsaved: deque[tuple[messages.Body, tuple[NewSnapshot, ...]]] = deque(maxlen=_KEPT_UNSAVED)
+        self._forgotten = 0
         self._streams_down: dict[str, str] = {}
         self._told_state: str | None = None
         self._wanted_snapshots: deque[str] = deque(maxlen=8)
@@ -256,21 +257,33 @@ class Lookout:
     # --- saying, durably -----------------------------------------------------------------------------------------
 
     def _save(self, body: messages.Body, *snapshots: NewSnapshot) -> None:
-        """Into the outbox; while the disk takes nothing, kept in memory, in order, and tried again each second."""
+        """Into the outbox; while the disk takes nothing, kept in memory, in order, and tried again each second.
+
+        There is room for so many; the oldest beyond them is lost, and that is told.
+        """
         with self._lock:
+            self._forgotten += len(self._unsaved) == _KEPT_UNSAVED
             self._unsaved.append((body, snapshots))
         self._save_unsaved()
 
     def _save_unsaved(self) -> None:
         with self._lock:
-            while self._unsaved:
-                try:
-                    body, snapshots = self._unsaved[0]
-                    self._journal.put_event(body, *snapshots)
-                except OutboxFull as error:
-                    log.error("event cannot be stored yet", camera=self._plan.camera, what=str(error))
-                    return
-                self._unsaved.popleft()
+            if self._put_unsaved() and self._forgotten:
+                reason = f"{self._forgotten} events of this camera found no room on the box's disk"
+                self._unsaved.append((messages.DataLost(what="event", reason=reason, camera=self._plan.camera), ()))
+                self._forgotten = 0
+                self._put_unsaved()
+
+    def _put_unsaved(self) -> bool:
+        while self._unsaved:
+            body, snapshots = self._unsaved[0]
+            try:
+                self._journal.put_event(body, *snapshots)
+            except OutboxFull as error:
+                log.error("event cannot be stored yet", camera=self._plan.camera, what=str(error))
+                return False
+            self._unsaved.popleft()
+        return True
 
     # --- any thread ----------------------------------------------------------------------------------------------
 

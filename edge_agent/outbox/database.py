@@ -135,7 +135,10 @@ def _statements(script: str) -> Iterator[str]:
 
 
 def _set_aside(path: Path, clock: Clock) -> Path:
-    aside = path.with_name(f"outbox.corrupt-{clock.wall_ms()}.sqlite")
+    # The newest is the one to be read: a clock that was set back must not make it an older one.
+    earlier = (old.stem.rpartition("-")[2] for old in path.parent.glob("outbox.corrupt-*.sqlite"))
+    number = max([clock.wall_ms(), *(int(when) + 1 for when in earlier if when.isdecimal())])
+    aside = path.with_name(f"outbox.corrupt-{number:013}.sqlite")
     for suffix in ("", "-wal", "-shm"):
         part = path.with_name(path.name + suffix)
         if part.exists():

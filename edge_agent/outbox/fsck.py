@@ -3,24 +3,28 @@
 1. The database is sound. 2. last_seq = receipted + waiting events, and no number is above last_seq. 3. Every event
 decodes and says its own number, outbox and type. 4. Every snapshot is at most 40 KB and (deep) its SHA-256. 5. Every
 clip's file stands with its size and (deep) its SHA-256. 6. No file stands without a row. 7. No deletion is half done.
-Without `repair` nothing is written and the agent may run; with it the agent must be stopped.
+8. Every open episode can be ended, and has not been. Without `repair` nothing is written and the agent may run: what
+seems wrong then is looked at again, for a clip may be on its way. With it the agent must be stopped.
 """
 
+import contextlib
 import hashlib
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.outbox.database import DATABASE, VERSION, take_lock, transaction
 from edge_agent.outbox.envelopes import make_envelope
+from edge_agent.outbox.errors import OutboxInUse
 from vonggac.daemon.clock import Clock, SystemClock
 from vonggac.daemon.files import sync_folder
 from vonggac.daemon.sqlite import apply_pragmas
 from vonggac.wire.codec import MAX_SNAPSHOT_BYTES, decode, encode
 from vonggac.wire.errors import MalformedMessage
-from vonggac.wire.messages import DataLost
+from vonggac.wire.messages import DataLost, EpisodeEnded
 
 CLIPS = "clips"
 CLIP_SUFFIX = ".mp4"
@@ -28,34 +32,57 @@ CLIP_SUFFIX = ".mp4"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A broken invariant: its number, what, where, what a person should do; `repaired` when nothing is left to do."""
+    """A broken invariant: its number, what, where, what a person should do; `repaired` when nothing is left to do.
+
+    A note breaks nothing; it is what whoever looks here should know.
+    """
 
     invariant: int
     what: str
     where: str
     advice: str
     repaired: bool = False
+    note: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a promise is still broken."""
+        return not self.repaired and not self.note
 
 
 def check_outbox(
-    folder: Path, *, deep: bool = False, repair: bool = False, clock: Clock | None = None
+    folder: Path, *, deep: bool = False, repair: bool = False, clock: Clock | None = None, look_again_s: float = 1.0
 ) -> list[Finding]:
     """Check the outbox of a data folder. Raises OutboxInUse when `repair` meets a running agent.
 
-    `deep` also reads every clip and snapshot and compares its hash. An empty list means that all is well.
+    `deep` also reads every clip and snapshot and compares its hash. All is well when no finding `is_open`.
     """
     path = folder / DATABASE
     if not path.is_file():
         return [Finding(1, "there is no outbox database", str(path), "start the agent once; it makes one")]
+    runs = not repair and _agent_runs(folder)
     owner = take_lock(folder) if repair else None
     try:
-        return _check(folder, path, deep=deep, repair=repair, clock=clock or SystemClock())
+        findings = _check(folder, path, deep=deep, repair=repair, clock=clock or SystemClock())
+        if runs and findings:
+            time.sleep(look_again_s)
+            again = _check(folder, path, deep=deep, repair=False, clock=clock or SystemClock())
+            findings = [finding for finding in findings if finding in again]
+        return findings + list(_notes(folder, runs=runs))
     except sqlite3.DatabaseError as error:
         advice = "start the agent: it sets the database aside and moves what can be read"
         return [Finding(1, f"the database cannot be read: {error}", str(path), advice)]
     finally:
         if owner is not None:
             os.close(owner)
+
+
+def _agent_runs(folder: Path) -> bool:
+    try:
+        os.close(take_lock(folder))
+    except OutboxInUse:
+        return True
+    return False
 
 
 def _check(folder: Path, path: Path, *, deep: bool, repair: bool, clock: Clock) -> list[Finding]:
@@ -78,6 +105,7 @@ def _check(folder: Path, path: Path, *, deep: bool, repair: bool, clock: Clock) 
         findings += _snapshots(connection, deep=deep)
         findings += _clips(connection, folder, deep=deep, repair=repair, clock=clock)
         findings += _strays(connection, folder)
+        findings += _open_episodes(connection, repair=repair)
         return findings
     finally:
         connection.close()
@@ -193,6 +221,44 @@ def _strays(connection: sqlite3.Connection, folder: Path) -> Iterator[Finding]:
         file = path.relative_to(folder).as_posix()
         if file not in known and path.is_file():
             yield Finding(6, "a clip file without a row", file, "start the agent: salvage takes it in")
+
+
+def _open_episodes(connection: sqlite3.Connection, *, repair: bool) -> Iterator[Finding]:
+    ended = set()
+    for row in connection.execute("SELECT message FROM event WHERE type = ?", (EpisodeEnded.type,)):
+        with contextlib.suppress(MalformedMessage):  # invariant 3 tells of it
+            ended.add(getattr(decode(row["message"]).body, "episode", None))
+    for row in connection.execute("SELECT episode, started, updated FROM open_episode").fetchall():
+        where = f"episode {row['episode']}"
+        if row["episode"] in ended:
+            if repair:
+                with transaction(connection):
+                    connection.execute("DELETE FROM open_episode WHERE episode = ?", (row["episode"],))
+            yield Finding(8, "it has ended, and is noted as open", where, "run with --repair", repair)
+            continue
+        try:
+            bodies = [decode(row["started"]).body] + ([decode(row["updated"]).body] if row["updated"] else [])
+            said = [(body.type, getattr(body, "episode", None)) for body in bodies]
+        except MalformedMessage as error:
+            yield Finding(8, f"its begin cannot be read: {error}", where, "it stays open at the collector")
+            continue
+        if said != [("episode_started", row["episode"]), ("episode_updated", row["episode"])][: len(said)]:
+            yield Finding(8, f"its begin says {said}", where, "tell the developers")
+
+
+def _notes(folder: Path, *, runs: bool) -> Iterator[Finding]:
+    """What is as promised and yet worth knowing."""
+    for path in sorted((folder / CLIPS).glob("*")):
+        file = path.relative_to(folder).as_posix()
+        if path.name.endswith(".part") and not runs:
+            yield Finding(6, "a clip that was cut off", file, "start the agent: salvage takes it in", note=True)
+        elif path.name.endswith(".broken"):
+            yield Finding(6, "a damaged clip, told as lost", file, "look at it, or delete it", note=True)
+    for path in sorted(folder.glob("outbox.corrupt-*.sqlite")):
+        yield Finding(1, "a corrupt database that was read into this one", path.name, "delete it some day", note=True)
+    if not (folder / "outbox.reserve").exists():
+        advice = "free space on the disk; the agent puts it back"
+        yield Finding(1, "the reserve for a full disk is in use", "outbox.reserve", advice, note=True)
 
 
 def _sha256_of(path: Path) -> str:

@@ -20,7 +20,7 @@ from edge_agent.outbox.items import (
     WaitingEvent,
     WaitingSnapshot,
 )
-from edge_agent.outbox.store import Store, stats_of
+from edge_agent.outbox.store import Store, parked_in, stats_of
 from vonggac.daemon.clock import Clock
 from vonggac.daemon.crash_points import reach
 from vonggac.daemon.files import sync_folder
@@ -247,7 +247,8 @@ class Outbox:
 
     def parked(self) -> list[ParkedItem]:
         """Everything parked."""
-        return [ParkedItem(*row) for row in self._store.read(_PARKED)]
+        with self._store.lock:
+            return parked_in(self._store.connection)
 
     def unpark_all(self) -> int:
         """Have everything parked tried again; returns how many."""
@@ -393,12 +394,6 @@ _UNPARK = (
     "UPDATE snapshot SET parked_reason = NULL WHERE parked_reason IS NOT NULL",
     "UPDATE clip SET state = 'waiting', parked_reason = NULL, upload_url = NULL WHERE state = 'parked'",
 )
-_PARKED = """
-    SELECT 'event' AS kind, CAST(seq AS TEXT) AS key, parked_reason, length(message) AS size_bytes FROM event
-    WHERE parked_reason IS NOT NULL
-    UNION ALL SELECT 'snapshot', sha256, parked_reason, length(jpeg) FROM snapshot WHERE parked_reason IS NOT NULL
-    UNION ALL SELECT 'clip', clip, parked_reason, size_bytes FROM clip WHERE state = 'parked'
-"""
 
 
 def _sha256_of(snapshot: NewSnapshot) -> str:

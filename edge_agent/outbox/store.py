@@ -12,6 +12,7 @@ from edge_agent.outbox import open_episodes
 from edge_agent.outbox.database import open_database, take_lock, transaction
 from edge_agent.outbox.envelopes import make_envelope
 from edge_agent.outbox.errors import OutboxFull
+from edge_agent.outbox.items import ParkedItem
 from edge_agent.outbox.rescue import find_aside, rescue
 from edge_agent.outbox.reserve import Reserve
 from vonggac.daemon.clock import Clock
@@ -163,3 +164,16 @@ def stats_of(connection: sqlite3.Connection) -> OutboxHealth:
         oldest_ms=row["oldest_ms"],
         parked=row["parked"],
     )
+
+
+_PARKED = """
+    SELECT 'event' AS kind, CAST(seq AS TEXT) AS key, parked_reason, length(message) AS size_bytes FROM event
+    WHERE parked_reason IS NOT NULL
+    UNION ALL SELECT 'snapshot', sha256, parked_reason, length(jpeg) FROM snapshot WHERE parked_reason IS NOT NULL
+    UNION ALL SELECT 'clip', clip, parked_reason, size_bytes FROM clip WHERE state = 'parked'
+"""
+
+
+def parked_in(connection: sqlite3.Connection) -> list[ParkedItem]:
+    """Everything in an outbox's database that the server refused."""
+    return [ParkedItem(*row) for row in connection.execute(_PARKED)]

@@ -129,3 +129,9 @@ def test_this_machine_gives_figures(tmp_path: Path) -> None:
     assert 5_000_000 < sample.agent_rss_bytes < 2_000_000_000
     assert sample.agent_cpu_s is not None
     assert sample.agent_cpu_s > 0
+
+
+def test_what_a_crash_in_the_middle_of_saving_left_goes(tmp_path: Path) -> None:
+    (tmp_path / ".written.json.4711.tmp").write_bytes(b"{")
+    HostHealth(tmp_path, FakeClock()).close()
+    assert [path.name for path in tmp_path.iterdir()] == ["written.json"]

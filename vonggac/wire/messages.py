@@ -264,7 +264,7 @@ class Tamper(Body):
 
 @dataclass(frozen=True, kw_only=True)
 class DataLost(Body):
-    """Something that was promised will not come, and why. `what` is "clip", "snapshot" or "video"."""
+    """Something that was promised will not come, and why. `what` is "clip", "snapshot", "video" or "event"."""
 
     type: ClassVar[str] = "data_lost"
     sequenced: ClassVar[bool] = True

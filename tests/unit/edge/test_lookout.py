@@ -9,11 +9,13 @@ import pytest
 
 from edge_agent.camera.frames import Frame
 from edge_agent.lookout import Lookout, LookoutPlan
+from edge_agent.outbox.errors import OutboxFull
 from edge_agent.outbox.items import ClipClass
 from edge_agent.outbox.outbox import Outbox
 from edge_agent.vision.schedule import Schedule, Window
 from edge_agent.vision.settings import MotionSettings, Zone
 from tests.support.clock import FakeClock
+from vonggac.wire import messages
 
 FPS = 10
 WIDTH, HEIGHT = 320, 180
@@ -234,3 +236,33 @@ def test_a_lens_that_is_covered_when_the_program_ends_is_not_left_as_a_state(sce
     states = [event["body"]["active"] for event in scene.events() if event["type"] == "tamper"]
     assert states == [True, False]
     assert scene.events()[-2]["body"]["reason"] == "stopped"
+
+
+class RefusingJournal:
+    """An outbox whose disk is full until a test says otherwise."""
+
+    def __init__(self) -> None:
+        self.full = True
+        self.kept: list[messages.Body] = []
+
+    def put_event(self, body, *snapshots):
+        if self.full:
+            raise OutboxFull("the disk takes no more")
+        self.kept.append(body)
+
+
+def test_events_that_found_no_room_for_long_are_told_as_lost(tmp_path):
+    scene = Scene(tmp_path)
+    journal = RefusingJournal()
+    lookout = Lookout(scene.plan, journal, scene.record, scene.clock, ZoneInfo("Asia/Ho_Chi_Minh"))
+    for number in range(260):
+        lookout.stream_state("main", None if number % 2 else f"timeout {number}")
+    journal.full = False
+    scene.clock.advance(1500)
+    lookout.on_frame(scene.street.frame(None))
+    assert len(journal.kept) == 257
+    assert [body.reason for body in journal.kept[:1]] == ["main: timeout 4"]
+    assert journal.kept[-1] == messages.DataLost(
+        what="event", reason="4 events of this camera found no room on the box's disk", camera="gate"
+    )
+    scene.outbox.close()

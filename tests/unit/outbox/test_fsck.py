@@ -1,5 +1,6 @@
 """fsck finds each broken invariant, and repairs only what is safe."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from edge_agent.outbox.errors import OutboxInUse
 from edge_agent.outbox.fsck import check_outbox
 from edge_agent.outbox.outbox import Outbox
 from tests.support.clock import FakeClock
-from tests.support.outbox_items import BOX, an_id, camera_event, clip_file
+from tests.support.outbox_items import BOX, an_id, camera_event, clip_file, episode_started
 from vonggac.wire.codec import decode
 from vonggac.wire.messages import DataLost
 
@@ -33,6 +34,16 @@ def sql(statement: str) -> Callable[[Path], None]:
     return damage
 
 
+def open_though_ended(folder: Path) -> None:
+    outbox = Outbox(folder, FakeClock(), BOX)
+    outbox.put_event(episode_started(9))
+    (row,) = outbox._store.connection.execute("SELECT * FROM open_episode").fetchall()
+    (end,) = outbox.ends_of_cut_episodes()
+    outbox.put_event(end)
+    outbox._store.connection.execute("INSERT INTO open_episode VALUES (?, ?, ?)", tuple(row))
+    outbox.close()
+
+
 def the_clip(folder: Path) -> Path:
     return folder / "clips" / f"{an_id(1)}.mp4"
 
@@ -54,6 +65,8 @@ DAMAGES: list[tuple[Callable[[Path], object], int, str, bool]] = [
     (lambda folder: the_clip(folder).write_bytes(b"short"), 5, "has 5 bytes, its row says 1000", False),
     (same_size, 5, "its bytes are not its SHA-256", False),
     (lambda folder: clip_file(folder, 2), 6, "a clip file without a row", False),
+    (sql(f"INSERT INTO open_episode (episode, started) VALUES ('{an_id(9)}', x'00')"), 8, "its begin cannot be", False),
+    (open_though_ended, 8, "it has ended, and is noted as open", True),
 ]
 
 
@@ -98,4 +111,32 @@ def test_the_loss_of_a_vanished_clip_is_told_by_a_numbered_event(folder: Path) -
     assert last.seq == 4
     assert isinstance(last.body, DataLost)
     assert last.body.clip == an_id(1)
+    outbox.close()
+
+
+def test_what_is_as_promised_and_yet_worth_knowing_is_a_note(folder: Path) -> None:
+    (folder / "clips" / "a.mp4.part").write_bytes(b"x")
+    (folder / "clips" / "b.mp4.broken").write_bytes(b"x")
+    (folder / "outbox.corrupt-1.sqlite").write_bytes(b"x")
+    (folder / "outbox.reserve").unlink()
+    found = check_outbox(folder, deep=True)
+    assert [finding.where for finding in found] == [
+        "clips/a.mp4.part",
+        "clips/b.mp4.broken",
+        "outbox.corrupt-1.sqlite",
+        "outbox.reserve",
+    ]
+    assert not any(finding.is_open for finding in found)
+
+
+def test_a_clip_that_is_on_its_way_while_the_agent_runs_is_no_finding(folder: Path) -> None:
+    outbox = Outbox(folder, FakeClock(), BOX)
+    body, path = clip_file(folder, 2)
+    (folder / "clips" / "a.mp4.part").write_bytes(b"x")
+    taken_over = threading.Timer(0.2, lambda: outbox.put_clip(body, path))
+    taken_over.start()
+    assert check_outbox(folder) == []
+    taken_over.join()
+    the_clip(folder).unlink()
+    assert [finding.invariant for finding in check_outbox(folder, look_again_s=0.0)] == [5]
     outbox.close()

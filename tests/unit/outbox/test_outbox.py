@@ -405,3 +405,18 @@ def test_a_database_beyond_reading_never_stops_the_agent(tmp_path: Path, damage:
     again = Outbox(tmp_path, FakeClock(), BOX)
     assert again.put_event(camera_event()).seq == again.last_seq()
     again.close()
+
+
+def test_a_second_corrupt_database_is_read_although_the_clock_went_back(tmp_path: Path) -> None:
+    clock = FakeClock()
+    Outbox(tmp_path, clock, BOX).close()
+    read: list[str] = []
+    for _ in range(2):
+        with (tmp_path / "outbox.sqlite").open("r+b") as database:
+            database.seek(100)
+            database.write(b"\xff" * 200)
+        outbox = Outbox(tmp_path, clock, BOX)
+        read.append(outbox._store.read("SELECT rescued FROM outbox")[0]["rescued"])
+        outbox.close()
+        clock.step_wall(-86_400_000)
+    assert read[0] < read[1]

@@ -136,11 +136,14 @@ def test_a_clip_that_was_sealed_but_not_yet_named_or_taken_over_is_as_it_was_sea
     assert salvage(tmp_path).clips == (sealed,)
 
 
-def test_a_sealed_clip_that_lost_its_tail_is_cut_and_says_so(unfinished: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("lost", ["a byte", "a whole part"])
+def test_a_sealed_clip_that_lost_its_tail_is_cut_and_says_so(unfinished: bytes, tmp_path: Path, lost: str) -> None:
     (tmp_path / "clip.mp4.part").write_bytes(unfinished)
     meta, info = read_clip_head(tmp_path / "clip.mp4.part")
     whole = seal(tmp_path / "clip.mp4.part", tmp_path / "clip.mp4", meta, info, Ending())
-    (tmp_path / "clip.mp4.part").write_bytes(whole.path.read_bytes()[:-1])
+    data = whole.path.read_bytes()
+    end = len(data) - 1 if lost == "a byte" else _parts(data, tmp_path).parts[-1].offset
+    (tmp_path / "clip.mp4.part").write_bytes(data[:end])
     whole.path.unlink()
     (clip,) = salvage(tmp_path).clips
     assert clip.truncated
