@@ -6,6 +6,7 @@ What is whole of a clip that the disk refuses is a clip, cut short; where nothin
 has a moment's rest before another clip is begun.
 """
 
+import errno
 import threading
 import time
 from collections import deque
@@ -147,15 +148,18 @@ class ClipThread:
         except (OSError, Torn) as error:
             if not isinstance(item, _End):
                 self._disk_failed(item.key)
-            self._cut_short(item.key, str(error))
+            self._cut_short(item.key, _why(error))
 
     def _begin(self, item: _Begin) -> None:
         try:
             self._writers[item.key] = ClipWriter(item.path, item.info, item.meta)
-        except (OSError, ValueError) as error:
+        except ValueError as error:
+            log.warning("clip not begun", camera=item.meta.camera, clip=item.key, error=str(error))
+            self._on_lost(item.meta, str(error))
+        except OSError as error:
             log.warning("clip not begun", camera=item.meta.camera, clip=item.key, error=str(error))
             self._disk_failed(item.key)
-            self._on_lost(item.meta, str(error))
+            self._on_lost(item.meta, _why(error))
 
     def _copy(self, item: _Copy) -> None:
         writer = self._writers.get(item.key)
@@ -192,3 +196,10 @@ class ClipThread:
             self._on_lost(writer.meta, why)
         else:
             self._on_clip(clip)
+
+
+def _why(error: Exception) -> str:
+    """In words for who looks at the clip later."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the box's disk was full"
+    return f"the box's disk failed: {error}"
