@@ -143,7 +143,7 @@ def _clips(findings: Findings, database: sqlite3.Connection, box: Box, data: Pat
         if not numbers or any(second != first + 1 for first, second in itertools.pairwise(numbers)):
             findings.complain(f"clip {row['id']} does not hold consecutive pictures: {numbers[:3]}…{numbers[-3:]}")
             continue
-        promised = round(row["duration_ms"] * FPS / 1000)
+        promised = round((row["duration_ms"] or 0) * FPS / 1000)  # none: its announcement went with a torn-out card
         if len(numbers) < promised:
             findings.complain(f"clip {row['id']} holds {len(numbers)} pictures of {promised} promised")
             continue
