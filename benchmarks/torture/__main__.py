@@ -91,9 +91,11 @@ def _torture(broker: str, rounds: int, until: float | None, given: argparse.Name
             number += 1
             _show(f"{broker} round {number}/{rounds}: " + "; ".join(f"{f.kind} {f.detail}".strip() for f in now))
         heal(world)
-        _drain(world)
+        waits = _drain(world)
         world.end()
         findings = audit(world, hook.got, blind)
+        if waits:
+            findings.complain(f"after {DRAIN_S:.0f} s without a fault something still waits: {waits}")
         print(table(broker, number, given, done, findings))
         kept = kept or bool(findings.wrong)
     finally:
@@ -108,8 +110,8 @@ def _wanted(fault: Fault, kinds: str) -> bool:
     return not kinds or any(word in fault.kind for word in kinds.split(","))
 
 
-def _drain(world: World) -> None:
-    """Wait until nothing waits on any box, and every alert has gone."""
+def _drain(world: World) -> str:
+    """Wait until nothing waits on any box; what still does, if that takes too long."""
     ends = time.monotonic() + DRAIN_S
     waiting: dict[str, dict[str, int]] = {}
     quiet_since = None
@@ -118,9 +120,9 @@ def _drain(world: World) -> None:
         busy = any(one.get(key, 1) for one in waiting.values() for key in ("events", "snapshots", "clips"))
         quiet_since = None if busy else quiet_since or time.monotonic()
         if quiet_since is not None and time.monotonic() - quiet_since > 3.0:
-            return
+            return ""
         time.sleep(0.5)
-    _show(f"not drained within {DRAIN_S:.0f} s: {waiting}")
+    return str(waiting)
 
 
 def table(broker: str, rounds: int, given: argparse.Namespace, done: list[Fault], found: Findings) -> str:

@@ -120,8 +120,6 @@ def _outbox(box: Box) -> tuple[str, int] | None:
         return None
     with closing(sqlite3.connect(path)) as database:
         name, last_seq = database.execute("SELECT id, last_seq FROM outbox").fetchone()
-        waiting = database.execute("SELECT count(*) FROM event").fetchone()[0]
-    assert not waiting, f"{box.id} still has {waiting} events: it was not drained"
     return str(name), int(last_seq)
 
 

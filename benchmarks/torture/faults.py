@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-import requests
-
 from benchmarks.torture.link import Road
 from benchmarks.torture.plan import Fault
 from benchmarks.torture.programs import Box, World, boottime_s
@@ -206,11 +204,3 @@ def heal(world: World) -> None:
         if not one.alive:
             one.start()
     world.wait_for_collector()
-
-
-def answers(world: World) -> bool:
-    """Whether the collector's pages answer now."""
-    try:
-        return requests.get(f"{world.url}/healthz", timeout=1).status_code == 200
-    except requests.RequestException:
-        return False

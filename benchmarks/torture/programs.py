@@ -176,7 +176,6 @@ class World:
             config = place / "broker" / "mosquitto.conf"
             config.write_text(config.read_text() + self._persistence())
         self.boxes = [self._box(box) for box in ids]
-        self.roads = {box.id: box.road for box in self.boxes}
         threading.Thread(target=self._look_after, daemon=True).start()
 
     def _persistence(self) -> str:

@@ -6,11 +6,11 @@ A clip is `stored` only after its file is whole, compared, synced and renamed: s
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, select, tuple_, update
 
 from collector.store.boxes import ensure_camera
 from collector.store.errors import Conflict
-from collector.store.schema import clips, episodes, losses, uploads
+from collector.store.schema import clips, losses, uploads
 from vonggac.wire.messages import ClipReady, DataLost, Envelope
 
 
@@ -126,12 +126,6 @@ def begin_upload(connection: Connection, upload: Upload) -> None:
     connection.execute(insert(uploads).values({name: getattr(upload, name) for name in Upload.__dataclass_fields__}))
 
 
-def find_upload(connection: Connection, upload: str) -> Upload | None:
-    """One unfinished upload."""
-    row = connection.execute(select(*_UPLOAD).where(uploads.c.id == upload)).one_or_none()
-    return None if row is None else Upload(**row._mapping)
-
-
 def upload_of_clip(connection: Connection, box: str, clip: str) -> Upload | None:
     """The unfinished upload of a clip."""
     row = connection.execute(select(*_UPLOAD).where(uploads.c.box == box, uploads.c.clip == clip)).one_or_none()
@@ -193,18 +187,6 @@ def mark_deleted(connection: Connection, clip: str, now_ms: int) -> bool:
         .values(state="deleted", deleted_ms=now_ms, path=None)
     )
     return done.rowcount == 1
-
-
-def clips_of_episode(connection: Connection, episode: str) -> list[Clip]:
-    """Clips of an episode in time's order."""
-    query = select(*_CLIP).where(clips.c.episode == episode).order_by(clips.c.first_frame_ms, clips.c.id)
-    return [Clip(**row._mapping) for row in connection.execute(query)]
-
-
-def ended_episodes_without_clip(connection: Connection) -> int:
-    """Episodes that ended and have no stored clip."""
-    has_clip = select(clips.c.id).where(and_(clips.c.episode == episodes.c.id, clips.c.state == "stored")).exists()
-    return connection.scalar(select(func.count()).where(episodes.c.end_ms.is_not(None), ~has_clip)) or 0
 
 
 def held_episodes() -> Select[tuple[str]]:

@@ -157,11 +157,6 @@ def all_counters(connection: Connection) -> dict[str, int]:
     return {row.name: row.value for row in connection.execute(query)}
 
 
-def count_events(connection: Connection) -> int:
-    """How many events the ledger holds."""
-    return connection.scalar(select(func.count()).select_from(events)) or 0
-
-
 def prune_events(connection: Connection, before_ms: int, limit: int = 5000) -> int:
     """Forget the oldest events; which numbers came stays known. Returns how many went.
 

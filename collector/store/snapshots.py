@@ -7,16 +7,6 @@ from collector.store.database import insert_ignoring
 from collector.store.schema import snapshots
 
 
-def has_snapshot(connection: Connection, box: str, episode: str, sha256: str) -> bool:
-    """Is this picture here for this episode?"""
-    found = connection.scalar(
-        select(snapshots.c.path).where(
-            snapshots.c.sha256 == sha256, snapshots.c.box == box, snapshots.c.episode == episode
-        )
-    )
-    return found is not None
-
-
 def record_snapshot(
     connection: Connection, box: str, episode: str, sha256: str, path: str, size_bytes: int, received_ms: int
 ) -> bool:
