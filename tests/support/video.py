@@ -25,7 +25,11 @@ def encode(
     container: str | None = None,
     slices: int = 1,
 ) -> Path:
-    """Write a video whose pictures are shown at `stamps_ms`, a key frame every `gop` pictures."""
+    """Write a video whose pictures are shown at `stamps_ms`, a key frame every `gop` pictures.
+
+    H.265 not below 64x48: with 32x32 pictures x265 writes outside its memory, and some later call dies of it.
+    """
+    assert codec != "hevc" or (size[0] >= 64 and size[1] >= 48), size
     options = {"g": str(gop), "bf": str(b_frames), "preset": "ultrafast", "sc_threshold": "0"}
     if codec == "h264":
         options["x264-params"] = f"sliced-threads=0:slices={slices}"

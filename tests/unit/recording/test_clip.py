@@ -209,7 +209,7 @@ def test_the_preroll_holds_for_every_gop_frame_rate_and_codec(
         now += step
         if now > 1500 * gop_s + 12_000 or len(stamps) >= 500:
             break
-    info, packets = video.read(video.encode(folder / "source.mp4", codec, stamps, gop, b_frames, size=(32, 32)))
+    info, packets = video.read(video.encode(folder / "source.mp4", codec, stamps, gop, b_frames))
     began = max(1, round(trigger * len(packets)))
     ring = PacketRing(preroll_s, 64 << 20)
     for packet in packets[:began]:
