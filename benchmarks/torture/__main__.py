@@ -1,15 +1,15 @@
 """`python -m benchmarks.torture --rounds 200 --seed N [--minutes M]`: real programs, random faults, an outside audit.
 
 Half of the rounds with the embedded broker, half with Mosquitto (`--broker` picks one). As root every fault is done by
-the kernel in a namespace of its own (power cuts, full disks, lost packets, narrow links); otherwise those are left out,
-and the table says so. The same seed plans the same faults. Exit status 1 when anything was not as promised.
+the kernel in a namespace of its own (power cuts, full disks, lost packets, narrow links; apt-get install util-linux
+nftables iproute2 e2fsprogs faketime); otherwise those are left out, and the table says so. The same seed plans the same
+faults. Exit status 1 when anything was not as promised.
 """
 
 import argparse
 import ctypes
 import os
 import random
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.torture.audit import Findings, audit
-from benchmarks.torture.disks import is_root
+from benchmarks.torture.disks import TOOLS, kernel_is_ours
 from benchmarks.torture.faults import heal, rules_of_the_kernel, run_round
 from benchmarks.torture.hook import Hook
 from benchmarks.torture.plan import Fault, faults_of_round
@@ -39,17 +39,19 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=None, help="begin no round later than this")
     parser.add_argument("--boxes", type=int, default=2)
     parser.add_argument("--broker", choices=("both", "embedded", "mosquitto"), default="both")
-    parser.add_argument("--kinds", default="", help="only faults whose kind contains one of these words (a,b,…)")
+    parser.add_argument("--kinds", default="", help="only faults and crash points named by one of these words (a,b,…)")
     parser.add_argument("--keep", action="store_true", help="leave the folder for a look")
     given = parser.parse_args()
-    if is_root() and os.environ.get(_ALONE) != "1":
-        return _in_a_namespace()
+    if os.environ.get(_ALONE) != "1":
+        if kernel_is_ours():
+            return _in_a_namespace()
+        _show(f"Without power cuts, full disks and lost packets: they need root and {', '.join(TOOLS)}.")
     brokers = ["embedded", "mosquitto"] if given.broker == "both" else [given.broker]
     if mosquitto_path() is None:
         brokers = ["embedded"]
     ends = time.monotonic() + given.minutes * 60 if given.minutes else None
     failed = False
-    with rules_of_the_kernel(is_root()):
+    with rules_of_the_kernel(kernel_is_ours()):
         for index, broker in enumerate(brokers):
             rounds = given.rounds // len(brokers) + (index < given.rounds % len(brokers))
             until = None if ends is None else time.monotonic() + (ends - time.monotonic()) / (len(brokers) - index)
@@ -59,9 +61,6 @@ def main() -> int:
 
 def _in_a_namespace() -> int:
     """The same command with a network and a mount table of its own: nothing outside can be hit."""
-    for tool in ("unshare", "nft", "tc", "mkfs.ext4"):
-        if shutil.which(tool) is None:
-            raise SystemExit(f"{tool} is missing: apt-get install util-linux nftables iproute2 e2fsprogs")
     again = f'ip link set lo up && exec "{sys.executable}" -m benchmarks.torture "$@"'
     command = ["unshare", "--net", "--mount", "--propagation", "private", "sh", "-c", again, "sh", *sys.argv[1:]]
     return subprocess.run(command, env={**os.environ, _ALONE: "1"}, check=False).returncode
@@ -74,13 +73,13 @@ def _torture(broker: str, rounds: int, until: float | None, given: argparse.Name
     done: list[Fault] = []
     blind: dict[str, list[tuple[float, float]]] = {box.id: [] for box in world.boxes}
     kept = given.keep
+    words = [word for word in given.kinds.split(",") if word]
     try:
         world.start()
         time.sleep(4.0)
         number = 0
         while number < rounds and (until is None or time.monotonic() < until):
-            planned = faults_of_round(given.seed, number, given.boxes, is_root(), ROUND_S)
-            planned = [fault for fault in planned if _wanted(fault, given.kinds)]
+            planned = faults_of_round(given.seed, number, given.boxes, kernel_is_ours(), ROUND_S, words)
             began_s = boottime_s()
             now = run_round(world, planned, ROUND_S)
             for fault in now:
@@ -104,10 +103,6 @@ def _torture(broker: str, rounds: int, until: float | None, given: argparse.Name
         if kept:
             print(f"what is left stands in {place}", file=sys.stderr)
     return bool(findings.wrong)
-
-
-def _wanted(fault: Fault, kinds: str) -> bool:
-    return not kinds or any(word in fault.kind for word in kinds.split(","))
 
 
 def _drain(world: World) -> str:
@@ -144,7 +139,8 @@ def table(broker: str, rounds: int, given: argparse.Namespace, done: list[Fault]
     ]
     kinds = Counter(fault.kind for fault in done)
     lines = [
-        f"### {broker}: seed {given.seed}, {datetime.now(UTC):%Y-%m-%d}, " + ("as root" if is_root() else "not root"),
+        f"### {broker}: seed {given.seed}, {datetime.now(UTC):%Y-%m-%d}, "
+        + ("as root" if kernel_is_ours() else "not root"),
         "",
         "| | |",
         "|---|---|",

@@ -175,7 +175,7 @@ def _walks(
     still_open = database.execute("SELECT id FROM episodes WHERE box = ? AND end_ms IS NULL", (box.id,)).fetchall()
     for row in still_open:
         findings.complain(f"{box.id}: episode {row['id']} never ended")
-    last_s = box.agent.lives[-1].ended_s or 0.0
+    last_s = box.agent.lives[-1].watched_until_s
     number = 0
     while (shown_s := _shown_s(box, walk_of(number)[1])) < last_s:
         first_s = _shown_s(box, walk_of(number)[0])
@@ -205,7 +205,7 @@ def _clip_of_walk(
     findings: Findings, box: Box, walk: int, life: Life, covering: list[Clip], lost: set[str | None]
 ) -> None:
     first, last = walk_of(walk)
-    ended_s = life.ended_s or 0.0
+    ended_s = life.watched_until_s
     if not covering:
         if ended_s - _shown_s(box, first) > LOST_S + 1.0 or lost:
             findings.complain(f"{box.id}: walk {walk} has an episode and no clip" + (" (told as lost)" if lost else ""))
@@ -246,7 +246,7 @@ def _picture_at(box: Box, boottime_s: float) -> int:
 def _watching(box: Box, first_s: float) -> Life | None:
     """The life of the agent that saw the walk's beginning and lived long enough to number it."""
     for life in box.agent.lives:
-        if life.ended_s is not None and life.began_s + READY_S < first_s and first_s + SURE_S < life.ended_s:
+        if life.ended_s is not None and life.began_s + READY_S < first_s and first_s + SURE_S < life.watched_until_s:
             return life
     return None
 

@@ -5,16 +5,33 @@ device and perhaps more, never what only the page cache knew. The copy is mounte
 programs start from that. Needs root; without it a folder takes the disk's place and a cut only tears files' tails.
 """
 
+import functools
 import os
 import random
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
+TOOLS = ("unshare", "nft", "tc", "mkfs.ext4")
 
-def is_root() -> bool:
-    """Whether disks and namespaces can be made."""
-    return os.geteuid() == 0
+
+@functools.cache
+def kernel_is_ours() -> bool:
+    """Whether disks and namespaces can be made here: root, its tools, and a machine that lets root do it."""
+    if os.geteuid() != 0 or any(shutil.which(tool) is None for tool in TOOLS):
+        return False
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            image, mounted = Path(folder) / "image", Path(folder) / "mounted"
+            mounted.mkdir()
+            with image.open("wb") as file:
+                file.truncate(8 << 20)
+            _run("mkfs.ext4", "-q", "-F", str(image))
+            _run("unshare", "--net", "--mount", "mount", "-o", "loop", str(image), str(mounted))
+    except RuntimeError:
+        return False
+    return True
 
 
 class Disk:
@@ -26,7 +43,7 @@ class Disk:
         self._image = place / f"{name}.ext4"
         self._ballast = self.folder / "ballast"
         self._rng = rng
-        self.real = is_root()
+        self.real = kernel_is_ours()
         if self.real:
             with self._image.open("wb") as image:
                 image.truncate(size_mb << 20)

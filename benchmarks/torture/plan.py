@@ -1,6 +1,7 @@
 """What happens when: the faults of every round, from the seed alone."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vonggac.daemon.crash_points import POINTS
@@ -46,19 +47,34 @@ class Fault:
     detail: str = ""
 
 
-def faults_of_round(seed: int, number: int, boxes: int, root: bool, round_s: float) -> list[Fault]:
-    """Two to four faults; the same for the same arguments."""
+def faults_of_round(
+    seed: int, number: int, boxes: int, root: bool, round_s: float, words: Sequence[str] = ()
+) -> list[Fault]:
+    """Two to four faults; the same for the same arguments.
+
+    With `words` only kinds and crash points whose name holds one of them. Raises ValueError where none does.
+    """
     rng = random.Random(f"{seed}/{number}")
-    kinds = ROOTLESS | (ROOTED if root else {})
+    kinds, points = _wanted(ROOTLESS | (ROOTED if root else {}), words)
     found = []
     for kind in rng.choices(list(kinds), list(kinds.values()), k=rng.randint(2, 4)):
         detail = ""
-        if kind == "agent killed at a point":
-            detail = f"{rng.choice(BOX_POINTS)}:{rng.choice((1, 1, 2, 3, 5))}"
-        elif kind == "collector killed at a point":
-            detail = f"{rng.choice(SERVER_POINTS)}:{rng.choice((1, 1, 2, 3, 5))}"
+        if kind in points:
+            detail = f"{rng.choice(points[kind])}:{rng.choice((1, 1, 2, 3, 5))}"
         elif kind == "clock stepped":
             detail = f"{rng.choice((-1, 1)) * rng.randint(1, 12) * 3600:+d}s"
         at_s = rng.uniform(0.0, round_s * 0.6)
         found.append(Fault(kind, at_s, rng.uniform(1.0, round_s - at_s), rng.randrange(boxes), detail))
     return sorted(found, key=lambda fault: fault.at_s)
+
+
+def _wanted(kinds: dict[str, int], words: Sequence[str]) -> tuple[dict[str, int], dict[str, list[str]]]:
+    points = {"agent killed at a point": BOX_POINTS, "collector killed at a point": SERVER_POINTS}
+    if not words:
+        return kinds, points
+    named = {kind for kind in kinds if any(word in kind for word in words)}
+    chosen = {kind: [point for point in of if any(word in point for word in words)] for kind, of in points.items()}
+    found = {kind: weight for kind, weight in kinds.items() if kind in named or chosen.get(kind)}
+    if not found:
+        raise ValueError(f"no fault's name holds any of {', '.join(words)}. There are: {', '.join(sorted(kinds))}")
+    return found, {kind: chosen[kind] or of for kind, of in points.items()}

@@ -36,8 +36,14 @@ class Life:
 
     began_s: float
     ended_s: float | None = None
+    asked_s: float | None = None  # when it was asked to end in order: nothing later has to be recorded
     code: int | None = None
     meant: bool = False  # we killed it, or armed a crash point that it died at
+
+    @property
+    def watched_until_s(self) -> float:
+        """Up to when it looked."""
+        return self.asked_s or self.ended_s or 0.0
 
 
 class Program:
@@ -93,6 +99,7 @@ class Program:
             if self._process is None or self._process.poll() is not None:
                 return self.lives[-1].code or 0
             self.lives[-1].meant = True
+            self.lives[-1].asked_s = boottime_s()
             self._process.terminate()
         try:
             self._process.wait(60)

@@ -1,0 +1,273 @@
+"""`python -m benchmarks.torture.breaks`: does the torture notice when a promise is broken on purpose?
+
+For every break the project is copied, a line of the copy is made wrong, and the torture runs there with the faults that
+should bring it to light. Exit status 1 when one of them is not noticed. About a minute each; `--only WORD` picks some.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+_HERE = Path(__file__).resolve().parents[2]
+_FOLDERS = ("vonggac", "edge_agent", "collector", "benchmarks", "tests", "deploy")
+
+
+@dataclass(frozen=True)
+class Edit:
+    """In `file`, `old` stands exactly once and becomes `new`."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Break:
+    """A promise (its number in docs/design/architecture.md), how it is broken, and the faults that show it."""
+
+    invariant: int
+    story: str
+    kinds: str
+    edits: tuple[Edit, ...]
+    rounds: int = 4
+    seed: int = 1
+
+
+BREAKS = (
+    Break(
+        1,
+        "numbers are given before they are on the disk",
+        "box power cut",
+        (
+            Edit(
+                "edge_agent/outbox/store.py",
+                "        with self.writing() as connection:\n            done = work(connection)",
+                '        self.connection.execute("PRAGMA synchronous = OFF")\n'
+                "        with self.writing() as connection:\n            done = work(connection)",
+            ),
+        ),
+    ),
+    Break(
+        1,
+        "a number is skipped now and then",
+        "link cut",
+        (
+            Edit(
+                "edge_agent/outbox/store.py",
+                '"UPDATE outbox SET last_seq = last_seq + 1"',
+                '"UPDATE outbox SET last_seq = last_seq + 1 + (last_seq % 5 = 4)"',
+            ),
+        ),
+    ),
+    Break(
+        2,
+        "what was sent is taken for received",
+        "broker killed,broker wiped,link cut,collector killed",
+        (
+            Edit(
+                "edge_agent/uplink/uplink.py",
+                "                self._events.sent(event.seq, now_ms)\n                self.counters.published += 1",
+                "                self._events.sent(event.seq, now_ms)\n"
+                "                from vonggac.wire.messages import Receipt as Word\n"
+                "                self._outbox.receipt(Word(outbox=self._outbox.id, ranges=((event.seq,) * 2,)))\n"
+                "                self.counters.published += 1",
+            ),
+        ),
+    ),
+    Break(
+        2,
+        "receipts go out for what is not on the server's disk",
+        "server power cut",
+        (
+            Edit(
+                "collector/store/database.py",
+                "        apply_pragmas(connection, durable=True)",
+                "        apply_pragmas(connection, durable=True)\n"
+                '        connection.execute("PRAGMA synchronous = OFF")',
+            ),
+        ),
+    ),
+    Break(
+        3,
+        "a clip gets its receipt before its file is on the server's disk",
+        "server power cut",
+        (
+            Edit("collector/ingest/clip_store.py", "        os.fsync(file.fileno())\n", ""),
+            Edit(
+                "collector/ingest/clip_store.py",
+                "                rename_durably(part, target)",
+                "                part.replace(target)",
+            ),
+            Edit("collector/ingest/clip_store.py", "            sync_folders(target.parent, self._data)\n", ""),
+        ),
+    ),
+    Break(
+        3,
+        "the parts of a clip are not synced on the box",
+        "box power cut",
+        (
+            Edit(
+                "edge_agent/recording/clip.py",
+                "if self._dirty and time.monotonic() - self._synced_at >= _SYNC_EVERY_S:",
+                "if self._dirty and time.monotonic() < 0:",
+            ),
+        ),
+        rounds=6,
+    ),
+    Break(
+        3,
+        "a clip that the disk budget forced out is not told",
+        "box disk full,link cut,link half-open",
+        (
+            Edit(
+                "edge_agent/outbox/outbox.py",
+                '                if row["state"] != "delivered":',
+                "                if False:",
+            ),
+        ),
+        rounds=8,
+    ),
+    Break(
+        4,
+        "a message that comes again counts as new",
+        "events doubled,link half-open",
+        (
+            Edit(
+                "collector/store/ledger.py",
+                "        message_id=envelope.id,",
+                '        message_id=envelope.id[:-4] + __import__("secrets").token_hex(2),',
+            ),
+        ),
+    ),
+    Break(
+        4,
+        "files that a crash left are not removed",
+        "store.,snapshot.written",
+        (
+            Edit(
+                "collector/retention.py",
+                "        gone = remove_unowned(self._database, self._data, names)",
+                "        gone: list[str] = []",
+            ),
+            Edit(
+                "collector/ingest/clip_store.py",
+                "                path.unlink(missing_ok=True)\n                log.warning",
+                "                log.warning",
+            ),
+        ),
+        rounds=8,
+    ),
+    Break(
+        5,
+        "an alert is marked before it is sent",
+        "alert.",
+        (
+            Edit(
+                "collector/alerts/delivery.py",
+                '        reach("alert.claimed")',
+                "        self._mark(lambda c: store.mark_sent(c, alert.id, self._worker, now_ms))\n"
+                '        reach("alert.claimed")',
+            ),
+        ),
+        rounds=6,
+    ),
+    Break(
+        5,
+        "what a dead run had claimed is not sent again",
+        "alert.",
+        (
+            Edit(
+                "collector/alerts/delivery.py",
+                "            released = store.release_claims(connection, self._channel.name, now_ms)",
+                "            released = 0",
+            ),
+        ),
+        rounds=6,
+    ),
+    Break(
+        7,
+        "missing numbers are not reported",
+        "card torn out",
+        (
+            Edit(
+                "collector/store/ledger.py",
+                "        expected = row.last_seq + 1\n    return found",
+                "        expected = row.last_seq + 1\n    return []",
+            ),
+        ),
+        rounds=6,
+    ),
+    Break(
+        7,
+        "an episode that a crash cut off is never ended",
+        "agent killed,box power cut",
+        (Edit("edge_agent/handover.py", "        if ends:\n", "        if ends and not ends:\n"),),
+        rounds=6,
+    ),
+    Break(
+        7,
+        "clips that a crash left half-written are not brought back",
+        "agent killed,box power cut",
+        (Edit("edge_agent/handover.py", "        torn = salvage(clips)\n", "        torn = adopt([])\n"),),
+        rounds=6,
+    ),
+)
+
+
+def main() -> int:
+    """Try each break; print what was noticed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.torture.breaks", description=__doc__)
+    parser.add_argument("--only", default="", help="only breaks whose story holds this")
+    parser.add_argument("--broker", choices=("embedded", "mosquitto"), default="embedded")
+    given = parser.parse_args()
+    missed = 0
+    print("| invariant | broken on purpose | faults | noticed by |\n|---|---|---|---|", flush=True)
+    for one in BREAKS:
+        if given.only in one.story:
+            complaint = try_break(one, given.broker)
+            missed += not complaint
+            print(f"| {one.invariant} | {one.story} | {one.kinds} | {complaint or '**NOTHING**'} |", flush=True)
+    return 1 if missed else 0
+
+
+def try_break(one: Break, broker: str) -> str:
+    """The first complaint of the torture about a copy with the break; "" when it had none."""
+    with tempfile.TemporaryDirectory(prefix="vonggac-break-") as folder:
+        copy = Path(folder)
+        for name in _FOLDERS:
+            shutil.copytree(_HERE / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for edit in one.edits:
+            apply(copy, edit)
+        command = [sys.executable, "-m", "benchmarks.torture", "--rounds", str(one.rounds), "--seed", str(one.seed)]
+        done = subprocess.run(
+            [*command, "--broker", broker, "--kinds", one.kinds],
+            cwd=copy,
+            env={**os.environ, "PYTHONPATH": str(copy)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    complaints = [line for line in done.stdout.splitlines() if line.startswith("- NOT AS PROMISED: ")]
+    if done.returncode not in (0, 1) or (done.returncode == 1 and not complaints):
+        raise SystemExit(f"the torture did not run: {done.stderr[-2000:]}")
+    return complaints[0].removeprefix("- NOT AS PROMISED: ")[:160].replace("|", "/") if complaints else ""
+
+
+def apply(copy: Path, edit: Edit) -> None:
+    """Make the edit. Raises SystemExit where the code has moved on, so that a trial never tries nothing."""
+    path = copy / edit.file
+    text = path.read_text(encoding="utf-8")
+    if text.count(edit.old) != 1:
+        raise SystemExit(
+            f"{edit.file} holds {edit.old.strip()!r} {text.count(edit.old)} times, not once: mend the break"
+        )
+    path.write_text(text.replace(edit.old, edit.new), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
