@@ -67,7 +67,7 @@ BREAKS = (
     Break(
         2,
         "what was sent is taken for received",
-        "broker killed,broker wiped,link cut,collector killed",
+        "link half-open",
         (
             Edit(
                 "edge_agent/uplink/uplink.py",

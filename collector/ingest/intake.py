@@ -17,7 +17,7 @@ from typing import Any, Literal
 from collector.ingest import places
 from collector.ingest.leftovers import remove_unowned
 from collector.ingest.unreadable import numbered
-from collector.store import boxes, clips, commands, episodes, ledger, live, snapshots
+from collector.store import boxes, clips, commands, episodes, ledger, left_behind, live, snapshots
 from collector.store.database import Connection, Database, one_of_many
 from collector.store.errors import Conflict, StoreUnavailable
 from vonggac.daemon.crash_points import reach
@@ -228,10 +228,21 @@ def _store(connection: Connection, message: _Read, wrong_files: list[str]) -> Ou
         is_new = _store_status(connection, envelope, body, message.arrived)
     elif isinstance(body, Heartbeat):
         is_new = boxes.record_heartbeat(connection, envelope, message.body, received_ms)
+        if is_new:
+            _settle(connection, envelope.box, body.outbox.outbox, received_ms)
     elif isinstance(body, Reply):
         is_new = commands.record_reply(connection, envelope, body, received_ms)
         live.note_change(connection, "command", body.to, received_ms)
     return Outcome("stored" if is_new else "known", envelope.box)
+
+
+def _settle(connection: Connection, box: str, outbox: str, received_ms: int) -> None:
+    ended, moved = left_behind.settle(connection, box, outbox)
+    for kind, names in (("episode", ended), ("clip", moved)):
+        for name in names:
+            live.note_change(connection, kind, name, received_ms)
+    if ended or moved:
+        log.warning("the box's outbox is another one", box=box, outbox=outbox, episodes=len(ended), clips=len(moved))
 
 
 def _store_picture(connection: Connection, message: _Read) -> Outcome:

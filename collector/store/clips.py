@@ -1,6 +1,7 @@
 """Clips: announced by an event, stored by an upload, in either order; and the uploads that are under way.
 
-`announced` → `stored` → `deleted`; `lost` when the box said that it will not come (its bytes may still come).
+`announced` → `stored` → `deleted`; `lost` when the box said that it will not come, `left_behind` when it stood on a
+card that is no longer in the box (left_behind.py). Of either the bytes may still come.
 A clip is `stored` only after its file is whole, compared, synced and renamed: see collector/ingest/clip_store.py.
 """
 
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, select, tuple_, update
 
+from collector.store import left_behind
 from collector.store.boxes import ensure_camera
 from collector.store.errors import Conflict
 from collector.store.schema import clips, losses, uploads
@@ -75,6 +77,7 @@ def announce(connection: Connection, envelope: Envelope, body: ClipReady, receiv
     row = connection.execute(select(clips).where(clips.c.id == body.clip)).one_or_none()
     told = {
         "announced_ms": received_ms,
+        "outbox": envelope.outbox,
         "sha256": body.sha256,
         "size_bytes": body.size_bytes,
         "episode": body.episode,
@@ -101,6 +104,8 @@ def announce(connection: Connection, envelope: Envelope, body: ClipReady, receiv
         del told["size_bytes"]  # the file that is here was measured
     elif row.state == "stored" and row.held:
         raise Conflict(f"clip {body.clip} is under legal hold and is another file than this")
+    elif row.state == left_behind.REASON:
+        told["state"] = "announced"
     elif row.state == "stored":
         wrong_file = row.path
         told |= {"state": "announced", "path": None, "stored_ms": None}
@@ -112,7 +117,9 @@ def lose(connection: Connection, envelope: Envelope, body: DataLost) -> None:
     """The box says that the clip will not come."""
     connection.execute(
         update(clips)
-        .where(clips.c.id == body.clip, clips.c.box == envelope.box, clips.c.state == "announced")
+        .where(
+            clips.c.id == body.clip, clips.c.box == envelope.box, clips.c.state.in_(("announced", left_behind.REASON))
+        )
         .values(state="lost")
     )
 

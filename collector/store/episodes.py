@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from collector.store import left_behind
 from collector.store.boxes import ensure_camera
 from collector.store.database import insert_ignoring
 from collector.store.errors import Conflict
@@ -45,14 +46,15 @@ def project(
         "received_ms": max(row.received_ms, received_ms),
         "first_received_ms": min(row.first_received_ms, received_ms),
         "clock": max(row.clock, envelope.clock, key=_CLOCKS.index),
+        "outbox": envelope.outbox,
         "rules_ms": None,  # it says more now: the alert rules look again
     }
     if isinstance(body, EpisodeEnded):
         values |= _ended(body) | {"snapshot_sha256": body.snapshot_sha256 or row.snapshot_sha256}
     elif isinstance(body, EpisodeStarted):
         values["snapshot_sha256"] = row.snapshot_sha256 or body.snapshot_sha256
-    if row.end_ms is None and not isinstance(body, EpisodeEnded):
-        values |= _grown(row, body)
+    if (row.end_ms is None or row.reason == left_behind.REASON) and not isinstance(body, EpisodeEnded):
+        values |= _grown(row, body) | {"end_ms": None, "reason": None}
     connection.execute(update(episodes).where(episodes.c.id == body.episode).values(**values))
 
 
@@ -75,6 +77,7 @@ def _first(
         "path": [],
         "snapshot_sha256": None if isinstance(body, EpisodeUpdated) else body.snapshot_sha256,
         "clock": envelope.clock,
+        "outbox": envelope.outbox,
         "first_received_ms": received_ms,
         "received_ms": received_ms,
     }

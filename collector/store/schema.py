@@ -152,10 +152,11 @@ episodes = Table(
     Column("zones", JSON, nullable=False),
     Column("score", Float, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("reason", Text),  # why it ended: quiet | split | lost | stopped
+    Column("reason", Text),  # why it ended: quiet | split | lost | stopped | cut | left_behind (store/left_behind.py)
     Column("path", JSON, nullable=False),  # [[t_ms, x, y], …]
     Column("snapshot_sha256", Text),  # the best one named so far
     Column("clock", Text, nullable=False),  # of the message that gave start_ms
+    Column("outbox", Text),  # that last spoke of it
     Column("first_received_ms", BigInteger, nullable=False),
     Column("received_ms", BigInteger, nullable=False),
     # When the alert rules last looked. NULL = they have to look (again): whatever changes the row sets it to NULL,
@@ -169,6 +170,12 @@ episodes = Table(
         sqlite_where=text("rules_ms IS NULL"),
         postgresql_where=text("rules_ms IS NULL"),
     ),
+    Index(
+        "ix_episodes_unfinished",
+        "box",
+        sqlite_where=text("end_ms IS NULL OR reason = 'left_behind'"),
+        postgresql_where=text("end_ms IS NULL OR reason = 'left_behind'"),
+    ),
 )
 
 clips = Table(
@@ -178,9 +185,10 @@ clips = Table(
     Column("box", Text, ForeignKey("boxes.id"), nullable=False),
     Column("sha256", Text, nullable=False, index=True),
     Column("size_bytes", BigInteger, nullable=False),
-    Column("state", Text, nullable=False),  # announced | stored | deleted | lost (the box said it will not come)
+    Column("state", Text, nullable=False),  # announced | stored | deleted | lost | left_behind (store/clips.py)
     # from clip_ready; NULL when the bytes came first
     Column("announced_ms", BigInteger),
+    Column("outbox", Text),
     Column("episode", Text),
     Column("camera", Text),
     Column("first_frame_ms", BigInteger),
@@ -198,6 +206,12 @@ clips = Table(
     Index("ix_clips_episode", "episode"),
     Index("ix_clips_camera_first_frame_ms_id", "camera", "first_frame_ms", "id"),
     Index("ix_clips_state_stored_ms", "state", "stored_ms"),
+    Index(
+        "ix_clips_awaited",
+        "box",
+        sqlite_where=text("state = 'announced' OR state = 'left_behind'"),
+        postgresql_where=text("state = 'announced' OR state = 'left_behind'"),
+    ),
 )
 
 uploads = Table(  # unfinished uploads; their bytes are uploads/<id>.part, whose length is the offset

@@ -133,7 +133,12 @@ def clip(desk: Desk, asked: Asked) -> Response:
         raise not_found("clip", name)
     path = None if found.path is None else inside(desk.data_folder, found.path)
     if found.state != "stored" or path is None or not path.is_file():
-        what = {"announced": "is not here yet", "lost": "will not come", "deleted": "was deleted"}
+        what = {
+            "announced": "is not here yet",
+            "lost": "will not come",
+            "left_behind": "stands on a card that is no longer in the box",
+            "deleted": "was deleted",
+        }
         raise Problem(
             404,
             f"The clip {what.get(found.state, 'is missing on the disk')}.",

@@ -9,7 +9,7 @@ from collector.store.desk import Incident, zones_of
 from collector.web.formats import Formats
 from collector.web.shapes import snapshot_url
 
-ClipWord = Literal["stored", "announced", "later", "lost", "none"]
+ClipWord = Literal["stored", "announced", "later", "lost", "left_behind", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,4 +73,6 @@ def _clip_word(states: set[str], going_on: bool) -> ClipWord:
         return "announced"
     if going_on:
         return "later"
-    return "lost" if "lost" in states else "none"
+    if "lost" in states:
+        return "lost"
+    return "left_behind" if "left_behind" in states else "none"

@@ -22,7 +22,7 @@ def snapshot_url(episode: Episode) -> str | None:
 
 
 def clip_json(clip: Clip) -> Json:
-    """A clip: `state` is announced, stored, deleted or lost."""
+    """A clip: `state` is announced, stored, deleted, lost or left_behind (on a card no longer in the box)."""
     return {
         "id": clip.id,
         "url": clip_url(clip),

@@ -138,6 +138,7 @@ def upgrade() -> None:
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("announced_ms", sa.BigInteger(), nullable=True),
+        sa.Column("outbox", sa.Text(), nullable=True),
         sa.Column("episode", sa.Text(), nullable=True),
         sa.Column("camera", sa.Text(), nullable=True),
         sa.Column("first_frame_ms", sa.BigInteger(), nullable=True),
@@ -155,6 +156,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_clips")),
     )
     with op.batch_alter_table("clips", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_clips_awaited",
+            ["box"],
+            unique=False,
+            sqlite_where=sa.text("state = 'announced' OR state = 'left_behind'"),
+            postgresql_where=sa.text("state = 'announced' OR state = 'left_behind'"),
+        )
         batch_op.create_index("ix_clips_camera_first_frame_ms_id", ["camera", "first_frame_ms", "id"], unique=False)
         batch_op.create_index("ix_clips_episode", ["episode"], unique=False)
         batch_op.create_index(batch_op.f("ix_clips_sha256"), ["sha256"], unique=False)
@@ -346,6 +354,7 @@ def upgrade() -> None:
         sa.Column("path", sa.JSON(), nullable=False),
         sa.Column("snapshot_sha256", sa.Text(), nullable=True),
         sa.Column("clock", sa.Text(), nullable=False),
+        sa.Column("outbox", sa.Text(), nullable=True),
         sa.Column("first_received_ms", sa.BigInteger(), nullable=False),
         sa.Column("received_ms", sa.BigInteger(), nullable=False),
         sa.Column("rules_ms", sa.BigInteger(), nullable=True),
@@ -363,6 +372,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("rules_ms IS NULL"),
         )
         batch_op.create_index("ix_episodes_start_ms_id", ["start_ms", "id"], unique=False)
+        batch_op.create_index(
+            "ix_episodes_unfinished",
+            ["box"],
+            unique=False,
+            sqlite_where=sa.text("end_ms IS NULL OR reason = 'left_behind'"),
+            postgresql_where=sa.text("end_ms IS NULL OR reason = 'left_behind'"),
+        )
 
     op.create_table(
         "incidents",
