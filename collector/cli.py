@@ -3,29 +3,26 @@
 Exit codes: 0 well, 1 something failed or was found wrong, 78 the configuration is wrong.
 """
 
-import getpass
 import secrets
-import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from collector.cli_audit import audit, note_by_hand
 from collector.cli_keeping import backup, fsck, prune, restore_command
 from collector.cli_options import Command, config_option, json_option, load, opened
+from collector.cli_people import token, user
 from collector.locks import PARTS
-from collector.store import boxes, commands, users
+from collector.store import boxes, commands
 from vonggac.daemon.clock import SystemClock, new_id
 from vonggac.daemon.files import write_durably
 from vonggac.daemon.logs import configure_logs
 from vonggac.daemon.quantities import parse_duration_s
 from vonggac.wire.ids import is_box_id
 
-ROLES = ("administrator", "officer", "technician", "auditor")
 _COMMAND_MS = 20_000
 
 
@@ -98,6 +95,8 @@ def box_add(box_id: str, site: str, commune: str, secret_file: Path | None, show
     secret = secrets.token_urlsafe(32)
     with opened(load(config_path)) as database, database.write() as connection:
         added = boxes.add_box(connection, box_id, site, commune, hash_secret(secret), SystemClock().wall_ms())
+        if added:
+            note_by_hand(connection, "configure", thing="box", ref=box_id, commune=commune, detail={"did": "add"})
         if added and not show:
             try:  # inside the transaction: a box whose secret nobody has is not registered
                 write_durably(target, f"{secret}\n".encode())
@@ -120,6 +119,8 @@ def box_remove(box_id: str, config_path: Path) -> None:
     """Take the box ID out: it is cut off within two seconds; its history stays."""
     with opened(load(config_path)) as database, database.write() as connection:
         removed = boxes.remove_box(connection, box_id, SystemClock().wall_ms())
+        if removed:
+            note_by_hand(connection, "configure", thing="box", ref=box_id, detail={"did": "remove"})
     if not removed:
         raise click.ClickException(f"box {box_id} is not registered. See: collector box list")
     click.echo(f"{box_id} may no longer connect")
@@ -135,9 +136,6 @@ def box_list(as_json: bool, config_path: Path) -> None:
     config = load(config_path)
     with opened(config) as database, database.read() as connection:
         print_registered(connection, config.zone, as_json)
-
-
-# --- people ------------------------------------------------------------------------------------------------------
 
 
 @box.command("tell")
@@ -156,6 +154,8 @@ def box_tell(box_id: str, command: str, camera: str | None, config_path: Path) -
             commands.add_command(
                 connection, command_id, box_id, command, now_ms=now_ms, expires_ms=now_ms + _COMMAND_MS, camera=camera
             )
+            where = None if camera is None else f"{box_id}/{camera}"
+            note_by_hand(connection, "command", thing="box", ref=box_id, camera=where, detail={"command": command})
         while clock.wall_ms() < now_ms + _COMMAND_MS:
             with database.read() as connection:
                 answer = commands.answer_of(connection, command_id)
@@ -169,112 +169,6 @@ def box_tell(box_id: str, command: str, camera: str | None, config_path: Path) -
     if not answer.ok:
         raise click.ClickException(f"box {box_id} refused: {answer.error}")
     click.echo(" ".join(["done", *(f"{name}={value}" for name, value in answer.detail.items())]))
-
-
-@main.group()
-def user() -> None:
-    """People who may sign in."""
-
-
-@user.command("add")
-@click.argument("name")
-@click.option("--role", type=click.Choice(ROLES), required=True)
-@click.option(
-    "--password-file",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Its first line is the password. Without it you are asked, or one is made and printed once.",
-)
-@config_option
-def user_add(name: str, role: str, password_file: Path | None, config_path: Path) -> None:
-    """Add somebody."""
-    from collector.web.passwords import Passwords  # noqa: PLC0415
-
-    if not 1 <= len(name) <= 60 or any(char.isspace() for char in name):
-        raise click.UsageError("NAME: must be 1–60 characters without spaces")
-    config = load(config_path)
-    password, is_made = _password(password_file)
-    try:
-        password_hash = Passwords().hash(password)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
-    with opened(config) as database, database.write() as connection:
-        added = users.add_user(connection, name, password_hash, role, SystemClock().wall_ms())
-    if not added:
-        raise click.ClickException(f"user {name}: there is one of this name already")
-    click.echo(f"{name} may sign in as {role}" + (f" with the password {password}" if is_made else ""))
-
-
-def _password(file: Path | None) -> tuple[str, bool]:
-    """The password, and whether it was made here."""
-    if file is not None:
-        lines = file.read_text(encoding="utf-8").splitlines()
-        return (lines[0] if lines else ""), False
-    if sys.stdin.isatty():
-        typed = getpass.getpass("Password (empty: make one): ")
-        if typed:
-            return typed, False
-    return secrets.token_urlsafe(12), True
-
-
-@user.command("list")
-@config_option
-def user_list(config_path: Path) -> None:
-    """Everybody who may sign in."""
-    with opened(load(config_path)) as database, database.read() as connection:
-        people = users.all_users(connection)
-    table = Table("name", "role", "may sign in")
-    for person in people:
-        table.add_row(person.name, person.role, "yes" if person.disabled_ms is None else "no")
-    Console().print(table)
-
-
-@user.command("disable")
-@click.argument("name")
-@config_option
-def user_disable(name: str, config_path: Path) -> None:
-    """NAME may no longer sign in; open sessions end at once."""
-    with opened(load(config_path)) as database, database.write() as connection:
-        if not users.disable_user(connection, name, SystemClock().wall_ms()):
-            raise click.ClickException(f"user {name}: there is none of this name. See: collector user list")
-    click.echo(f"{name} may no longer sign in")
-
-
-@main.group()
-def token() -> None:
-    """Keys by which programs use the API, each answered for by a user."""
-
-
-@token.command("add")
-@click.argument("name")
-@click.option("--user", "owner", required=True, help="Who answers for it; disabling them ends it.")
-@click.option("--role", type=click.Choice(ROLES), required=True)
-@click.option("--expires", help="For how long it holds: 90d. Without it, until it is removed.")
-@config_option
-def token_add(name: str, owner: str, role: str, expires: str | None, config_path: Path) -> None:
-    """Make a token and print it, this once, for `Authorization: Bearer …`."""
-    try:
-        longest_ms = None if expires is None else round(parse_duration_s(expires) * 1000)
-    except ValueError as error:
-        raise click.UsageError(f"--expires: {error}") from None
-    secret, now_ms = secrets.token_urlsafe(32), SystemClock().wall_ms()
-    ends_ms = None if longest_ms is None else now_ms + longest_ms
-    with opened(load(config_path)) as database, database.write() as connection:
-        found = users.find_user(connection, owner)
-        if found is None or found.disabled_ms is not None:
-            raise click.ClickException(f"user {owner}: there is none who may sign in. See: collector user list")
-        users.add_token(connection, secret, name, found.name, role, now_ms, ends_ms)
-    click.echo(secret)
-
-
-@token.command("remove")
-@click.argument("name")
-@config_option
-def token_remove(name: str, config_path: Path) -> None:
-    """End every token of this name at once."""
-    with opened(load(config_path)) as database, database.write() as connection:
-        if not users.remove_token(connection, name):
-            raise click.ClickException(f"token {name}: there is none of this name")
-    click.echo(f"{name} is no longer taken")
 
 
 # --- what is here ------------------------------------------------------------------------------------------------
@@ -303,5 +197,5 @@ _listing("clips", "Clips, the newest first.")
 _listing("incidents", "Incidents, the newest first.")
 
 
-for _command in (fsck, prune, backup, restore_command):
+for _command in (user, token, audit, fsck, prune, backup, restore_command):
     main.add_command(_command)

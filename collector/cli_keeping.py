@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from collector.backup import back_up
+from collector.cli_audit import note_by_hand
 from collector.cli_options import config_option, json_option, load, opened, plainly
 from collector.locks import running_parts
 from collector.restore import restore
@@ -49,6 +50,10 @@ def prune(config_path: Path) -> None:
     with opened(config) as database:
         clip_store = ClipStore(database, config.data, clock, lambda _box, _sha256: None)
         pruned = Retention(database, clip_store, config.data, config.retention.limits(), clock).prune()
+        deleted = {name: count for name, count in vars(pruned).items() if count}
+        if deleted:
+            with database.write() as connection:
+                note_by_hand(connection, "delete", thing="retention", detail=deleted)
     click.echo(json.dumps(vars(pruned)))
 
 

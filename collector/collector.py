@@ -4,6 +4,7 @@
 Parts meet in the database, so each may be a process of its own; each part runs once in an installation.
 """
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -31,6 +32,8 @@ from collector.ingest.upload import Uploads
 from collector.locks import PARTS, take_part
 from collector.restore import refuse_half_restored
 from collector.retention import Retention
+from collector.store import audit
+from collector.store.audit import Act, Sought
 from collector.store.database import Database, open_database
 from collector.store.desk import find_snapshot
 from collector.store.errors import StoreUnavailable, StoreUnusable
@@ -82,6 +85,7 @@ def serve(config: CollectorConfig, parts: tuple[str, ...] = PARTS) -> int:
     with ExitStack() as locks:
         try:
             base = _lay(config, parts, stop, locks)
+            _note_configuration(base)
             addresses = _start(base, parts)
         except (CannotStart, ConfigInvalid, StoreUnusable, StoreUnavailable, BrokerMissing) as error:
             log.critical("cannot start", reason=str(error))
@@ -117,6 +121,17 @@ def _lay(config: CollectorConfig, parts: tuple[str, ...], stop: Stop, locks: Exi
         committed=Bell(),
         alerted=Bell(),
     )
+
+
+def _note_configuration(base: Foundation) -> None:
+    """Another configuration than at the last start stands in the audit log, by its hash."""
+    sha256 = hashlib.sha256(base.config.model_dump_json().encode()).hexdigest()
+    about = Sought(action="configure", by="collector", limit=1)
+    with base.database.write() as connection:
+        if any(line.ref == sha256 for line in audit.list_lines(connection, about)):
+            return
+        act = Act(action="configure", who="collector", by="collector", thing="file", ref=sha256)
+        audit.append(connection, act, base.clock.wall_ms())
 
 
 def _lock(config: CollectorConfig, part: str, locks: ExitStack) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from collector.ingest import places
 from collector.ingest.leftovers import find_unowned, remove_unowned
 from collector.locks import PARTS
-from collector.store import clips, integrity, ledger
+from collector.store import audit, clips, integrity, ledger
 from collector.store.database import Connection, Database
 from collector.store.files import Promise, is_owned, is_promised, promises
 
@@ -69,6 +69,8 @@ def _complaints(connection: Connection, now_ms: int, *, deep: bool, delivers: bo
         *integrity.check_events(connection),
     ):
         yield Finding(kind, text)
+    for text in audit.verify(connection):
+        yield Finding("audit", text)
     for kind, text in integrity.check_alerts(connection, now_ms):
         yield Finding(kind, text, is_wrong=delivers)
     for hole in ledger.holes(connection):

@@ -103,12 +103,14 @@ class Neighbours:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A stored snapshot."""
+    """A stored snapshot; `camera` and `incident` are its episode's, None until that is known."""
 
     sha256: str
     episode: str
     path: str
     size_bytes: int
+    camera: str | None
+    incident: str | None
 
 
 _EPISODE_COLUMNS = tuple(
@@ -275,12 +277,17 @@ def acknowledge(connection: Connection, incident: str, who: str, now_ms: int) ->
 
 def find_snapshot(connection: Connection, *, sha256: str | None = None, episode: str | None = None) -> Picture | None:
     """A snapshot by its hash, or the best one of an episode that has arrived."""
-    columns = (snapshots.c.sha256, snapshots.c.episode, snapshots.c.path, snapshots.c.size_bytes)
-    query = select(*columns).order_by(snapshots.c.received_ms.desc()).limit(1)
+    own = (snapshots.c.sha256, snapshots.c.episode, snapshots.c.path, snapshots.c.size_bytes)
+    columns = (*own, episodes.c.camera, incident_episodes.c.incident)
+    belongs = snapshots.outerjoin(episodes, episodes.c.id == snapshots.c.episode).outerjoin(
+        incident_episodes, incident_episodes.c.episode == snapshots.c.episode
+    )
+    query = select(*columns).select_from(belongs).order_by(snapshots.c.received_ms.desc()).limit(1)
     if sha256 is None:
         named = select(episodes.c.snapshot_sha256).where(episodes.c.id == episode).scalar_subquery()
         query = (
             select(*columns)
+            .select_from(belongs)
             .where(snapshots.c.episode == episode)
             .order_by((snapshots.c.sha256 == func.coalesce(named, "")).desc(), snapshots.c.received_ms.desc())
             .limit(1)

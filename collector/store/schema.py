@@ -422,6 +422,31 @@ login_failures = Table(
     Index("ix_login_failures_name_wall_ms", "name", "wall_ms"),
 )
 
+audit = Table(  # append-only: triggers refuse UPDATE and DELETE; see collector/store/audit.py
+    "audit",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=False),
+    Column("wall_ms", BigInteger, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("by", Text, nullable=False),  # session | token | console | collector | nobody
+    Column("role", Text),
+    Column("address", Text),
+    Column("thing", Text),  # clip | snapshot | incident | user | box | …
+    Column("ref", Text),
+    Column("camera", Text),
+    Column("incident", Text),
+    Column("commune", Text),
+    Column("detail", JSON, nullable=False),
+    Column("previous", Text, nullable=False),  # the hash of the line before
+    Column("hash", Text, nullable=False),
+    Index("ix_audit_thing_ref_wall_ms", "thing", "ref", "wall_ms"),
+    Index("ix_audit_who_number", "who", "number"),
+    Index("ix_audit_camera_number", "camera", "number"),
+    Index("ix_audit_incident_number", "incident", "number"),
+    Index("ix_audit_wall_ms", "wall_ms"),
+)
+
 # --- between the parts -------------------------------------------------------------------------------------------
 
 changes = Table(  # what the live feed tails; pruned

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from collector.store import desk as rows
@@ -9,13 +10,16 @@ from collector.store.clips import find_clip
 from collector.store.desk import Wanted
 from collector.store.overview import list_boxes
 from collector.web import shapes
+from collector.web.auditing import note, note_view
 from collector.web.desk import Asked, Desk
 from collector.web.problems import Problem, not_found
 from collector.web.query import Query, cursor, require_uuid, rfc3339
 from vonggac.wire.ids import is_uuid
 
 INCIDENT_STATES = ("new", "acknowledged", "closed")
-_KEPT = "private, max-age=31536000, immutable"  # named by its hash: it never changes
+_ASKED_EACH_TIME = (
+    "private, no-cache"  # a browser may keep the bytes, and asks before it shows them: every view is noted
+)
 
 
 def query_of(asked: Asked, *names: str) -> Query:
@@ -116,8 +120,10 @@ def take(desk: Desk, asked: Asked) -> rows.Incident:
     """Acknowledge the incident in the path if it is new; it as it stands afterwards."""
     name = require_uuid(asked.request.path_params["id"], "incident")
     with desk.database.write() as connection:
-        rows.acknowledge(connection, name, asked.who.name, asked.now_ms)
+        changed = rows.acknowledge(connection, name, asked.who.name, asked.now_ms)
         found = rows.find_incident(connection, name)
+        if changed and found is not None:
+            note(connection, asked, "acknowledge", thing="incident", ref=name, incident=name, camera=found.camera)
     if found is None:
         raise not_found("incident", name)
     return found
@@ -129,6 +135,9 @@ def clip(desk: Desk, asked: Asked) -> Response:
     name = require_uuid(asked.request.path_params["id"], "clip")
     with desk.database.read() as connection:
         found = find_clip(connection, name)
+        incident = (
+            None if found is None or found.episode is None else rows.incident_of_episode(connection, found.episode)
+        )
     if found is None:
         raise not_found("clip", name)
     path = None if found.path is None else inside(desk.data_folder, found.path)
@@ -145,6 +154,11 @@ def clip(desk: Desk, asked: Asked) -> Response:
             where="clip",
             hint="See its state and note in /api/v1/episodes/ID.",
         )
+    if asked.request.method == "GET":
+        about = {"thing": "clip", "ref": found.id, "camera": found.camera, "incident": incident}
+        note_view(desk, asked, "export" if download else "view", **about)
+    if is_known(asked.request, found.sha256):
+        return _not_modified(found.sha256)
     started = asked.formats.local(found.first_frame_ms)
     camera = (found.camera or found.box).replace("/", "_")
     filename = f"{camera}_{started:%Y-%m-%d_%H-%M-%S}.mp4" if started is not None else f"{camera}_{found.id}.mp4"
@@ -153,7 +167,7 @@ def clip(desk: Desk, asked: Asked) -> Response:
         media_type="video/mp4",
         filename=filename,
         content_disposition_type="attachment" if download else "inline",
-        headers={"cache-control": _KEPT, "etag": f'"{found.sha256}"'},
+        headers=_headers(found.sha256),
     )
 
 
@@ -169,11 +183,26 @@ def snapshot(desk: Desk, asked: Asked) -> Response:
     path = None if found is None else inside(desk.data_folder, found.path)
     if found is None or path is None or not path.is_file():
         raise not_found("snapshot", name)
-    return FileResponse(
-        path,
-        media_type="image/jpeg",
-        headers={"cache-control": _KEPT if is_hash else "private, no-cache", "etag": f'"{found.sha256}"'},
-    )
+    if asked.request.method == "GET":
+        about = {"thing": "snapshot", "ref": found.sha256, "camera": found.camera, "incident": found.incident}
+        note_view(desk, asked, "view", **about)
+    if is_known(asked.request, found.sha256):
+        return _not_modified(found.sha256)
+    return FileResponse(path, media_type="image/jpeg", headers=_headers(found.sha256))
+
+
+def is_known(request: Request, sha256: str) -> bool:
+    """True when the browser still has these bytes and only asks whether it may show them."""
+    kept = request.headers.get("if-none-match", "")
+    return f'"{sha256}"' in [tag.strip().removeprefix("W/") for tag in kept.split(",")]
+
+
+def _headers(sha256: str) -> dict[str, str]:
+    return {"cache-control": _ASKED_EACH_TIME, "etag": f'"{sha256}"'}
+
+
+def _not_modified(sha256: str) -> Response:
+    return Response(status_code=304, headers=_headers(sha256))
 
 
 def inside(folder: Path, relative: str) -> Path | None:

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from collector.store.database import Database
 from collector.store.errors import StoreUnavailable
-from collector.web import api, metrics, pages, signing_in
+from collector.web import api, audit_log, metrics, pages, signing_in
 from collector.web.access import SecurityHeaders, asked_of, guard, identity_of_session, look_at
 from collector.web.desk import Desk, Handler, WebSettings
 from collector.web.live import Live, LiveEvent
@@ -56,6 +56,7 @@ ROUTES: tuple[Entry, ...] = (
     Entry("POST", "/api/v1/incidents/{id}/ack", "acknowledge", api.acknowledge, "api"),
     Entry("GET", "/api/v1/clips/{id}", "see_media", api.clip, "api"),
     Entry("GET", "/api/v1/snapshots/{id}", "see_media", api.snapshot, "api"),
+    Entry("GET", "/api/v1/audit", "see_audit", audit_log.audit_json, "api"),
     Entry("GET", "/login", "public", signing_in.login_page, "page"),
     Entry("POST", "/login", "public", signing_in.login, "page"),
     Entry("POST", "/language", "public", signing_in.language, "page"),
@@ -65,6 +66,7 @@ ROUTES: tuple[Entry, ...] = (
     Entry("GET", "/incidents/{id}/card", "see_incidents", pages.card, "page"),
     Entry("POST", "/incidents/{id}/ack", "acknowledge", pages.acknowledge, "page"),
     Entry("GET", "/boxes", "see_fleet", pages.boxes, "page"),
+    Entry("GET", "/audit", "see_audit", audit_log.page, "page"),
 )
 """Everything but /healthz, /static, the live events (any signed-in reader gets what their rights cover) and uploads."""
 

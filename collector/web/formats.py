@@ -96,6 +96,16 @@ class Formats:
         local = self.local(ms)
         return UNKNOWN if local is None else f"{local:%d/%m/%Y}"
 
+    def day_begins_ms(self, text: str) -> int | None:
+        """Local midnight of `2026-11-26` or `26/11/2026` in UTC milliseconds; None for what is no day."""
+        for form in ("%Y-%m-%d", "%d/%m/%Y"):
+            try:
+                begins = datetime.strptime(text, form).replace(tzinfo=self._zone)
+            except ValueError:
+                continue
+            return max(0, round(begins.timestamp() * 1000)) if 1970 <= begins.year < 9999 else None
+        return None
+
     def day_in_words(self, ms: int, now_ms: int) -> str:
         """ "Today", "Yesterday", or the weekday and date."""
         local, today = datetime.fromtimestamp(ms / 1000, self._zone), datetime.fromtimestamp(now_ms / 1000, self._zone)

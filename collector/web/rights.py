@@ -6,16 +6,20 @@ A route names the right it needs when it is built, so a route without one cannot
 from dataclasses import dataclass
 from typing import Literal
 
-Right = Literal["public", "signed_in", "see_incidents", "see_media", "acknowledge", "see_fleet", "see_metrics"]
+Right = Literal[
+    "public", "signed_in", "see_incidents", "see_media", "acknowledge", "see_fleet", "see_metrics", "see_audit"
+]
 Role = Literal["administrator", "officer", "technician", "auditor"]
 
 ROLES: tuple[Role, ...] = ("administrator", "officer", "technician", "auditor")
 
 RIGHTS_OF_ROLE: dict[str, frozenset[Right]] = {
-    "administrator": frozenset({"signed_in", "see_incidents", "see_media", "acknowledge", "see_fleet", "see_metrics"}),
+    "administrator": frozenset(
+        {"signed_in", "see_incidents", "see_media", "acknowledge", "see_fleet", "see_metrics", "see_audit"}
+    ),
     "officer": frozenset({"signed_in", "see_incidents", "see_media", "acknowledge", "see_fleet"}),
     "technician": frozenset({"signed_in", "see_fleet", "see_metrics"}),
-    "auditor": frozenset({"signed_in", "see_incidents", "see_media", "see_fleet"}),
+    "auditor": frozenset({"signed_in", "see_incidents", "see_media", "see_fleet", "see_audit"}),
 }
 
 

@@ -2,14 +2,17 @@
 
 import hmac
 import secrets
+from dataclasses import replace
 
 from starlette.responses import RedirectResponse, Response
 
 from collector.store import users
 from collector.web.access import LANGUAGE_COOKIE, is_own_path, session_cookie
+from collector.web.auditing import address_of, note, note_view
 from collector.web.desk import Asked, Desk
 from collector.web.problems import Problem
 from collector.web.render import render
+from collector.web.rights import Identity
 from collector.web.throttle import FREE_BY_ADDRESS, FREE_BY_NAME, wait_s
 from collector.web.wording import LANGUAGES
 from vonggac.daemon.logs import get_logger
@@ -33,10 +36,11 @@ def login(desk: Desk, asked: Asked) -> Response:
     if not kept or not hmac.compare_digest(given.encode("utf-8", "replace"), kept.encode("utf-8", "replace")):
         return _form(desk, asked, 403, asked.words("login.stale"))
     name = users.plain_name(asked.form.get("name", "")[:MAX_NAME])
-    address = asked.request.client.host if asked.request.client is not None else "unknown"
+    address = address_of(asked)
     seconds = _claim_try(desk, asked, name, address)
     if seconds:
         _log.warning("login refused until later", name=name, address=address, wait_s=seconds)
+        note_view(desk, asked, "sign_in_slowed", who=name or "?", thing="address", ref=address)
         page = _form(desk, asked, 429, asked.words("login.wait", span=asked.formats.span(seconds * 1000)))
         page.headers["retry-after"] = str(seconds)
         return page
@@ -45,6 +49,8 @@ def login(desk: Desk, asked: Asked) -> Response:
     encoded = None if user is None or user.disabled_ms is not None else user.password_hash
     if not desk.passwords.fits(encoded, asked.form.get("password", "")) or user is None:
         _log.warning("login failed", name=name, address=address)
+        with desk.database.write() as connection:
+            note(connection, asked, "sign_in_failed", who=name or "?")
         return _form(desk, asked, 401, asked.words("login.wrong"))
     secret = secrets.token_urlsafe(32)
     longest_ms = desk.settings.session_longest_s * 1000
@@ -53,6 +59,8 @@ def login(desk: Desk, asked: Asked) -> Response:
         if asked.identity is not None and asked.identity.session is not None:
             users.end_session(connection, asked.identity.session)
         users.add_session(connection, secret, name, secrets.token_urlsafe(32), asked.now_ms, asked.now_ms + longest_ms)
+        came_in = Identity(name=name, role=user.role, by="session")
+        note(connection, replace(asked, identity=came_in), "sign_in")
     _log.info("signed in", name=name, role=user.role, address=address)
     answer = RedirectResponse(_next(asked.form.get("next")), 303)
     answer.set_cookie(
@@ -73,6 +81,7 @@ def logout(desk: Desk, asked: Asked) -> Response:
     if asked.who.session is not None:
         with desk.database.write() as connection:
             users.end_session(connection, asked.who.session)
+            note(connection, asked, "sign_out")
     answer = RedirectResponse("/login", 303)
     answer.delete_cookie(session_cookie(desk), path="/", secure=desk.settings.secure, httponly=True, samesite="strict")
     answer.headers["clear-site-data"] = '"cache"'

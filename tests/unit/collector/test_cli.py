@@ -1,6 +1,8 @@
 """The commands as a person types them."""
 
+import contextlib
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -120,3 +122,44 @@ def test_a_token_needs_somebody_who_answers_for_it(shell: Shell) -> None:
     result = shell.run("token", "add", "x", "--user", "nobody", "--role", "auditor")
     assert result.exit_code == 1
     assert "user nobody: there is none who may sign in" in result.output
+
+
+def test_what_is_done_on_the_command_line_stands_in_the_audit_log(shell: Shell) -> None:
+    shell.add("--show")
+    shell.run("user", "add", "Lan", "--role", "officer")
+    shell.run("token", "add", "map", "--user", "lan", "--role", "officer")
+    shell.run("token", "remove", "map")
+    shell.run("user", "disable", "lan")
+    shell.run("user", "disable", "nobody")
+    shell.run("box", "remove", "nha-01")
+    lines = [json.loads(line) for line in shell.run("audit", "list", "--json").output.splitlines()][::-1]
+    assert [(line["thing"], line["ref"], line["detail"]["did"]) for line in lines] == [
+        ("box", "nha-01", "add"),
+        ("user", "lan", "add"),
+        ("token", "map", "add"),
+        ("token", "map", "remove"),
+        ("user", "lan", "disable"),
+        ("box", "nha-01", "remove"),
+    ]
+    assert {line["by"] for line in lines} == {"console"}
+    assert all(line["who"] for line in lines)
+
+
+def test_audit_verify_prints_a_seal_and_finds_what_was_changed(shell: Shell) -> None:
+    empty = shell.run("audit", "verify")
+    assert (empty.exit_code, empty.output.splitlines()[0]) == (0, f"0 lines. Seal: 0:{'0' * 64}")
+    shell.run("user", "add", "lan", "--role", "officer")
+    good = shell.run("audit", "verify")
+    assert good.exit_code == 0
+    seal = good.output.splitlines()[0].rpartition(" ")[2]
+    assert shell.run("audit", "verify", "--seal", seal).exit_code == 0
+    with contextlib.closing(sqlite3.connect(shell.folder / "data" / "collector.sqlite")) as connection:
+        connection.execute("DROP TRIGGER audit_refuses_update")
+        connection.execute("UPDATE audit SET who = 'somebody else'")
+        connection.commit()
+    bad = shell.run("audit", "verify")
+    assert (bad.exit_code, bad.output.splitlines()[0]) == (1, "WRONG line 1 was changed")
+    assert "WRONG audit: line 1 was changed" in shell.run("fsck").output
+    assert shell.run("audit", "verify", "--seal", "7").exit_code == 2
+    gone = shell.run("audit", "verify", "--seal", f"9:{'a' * 64}")
+    assert "the end was cut off" in gone.output

@@ -1,0 +1,134 @@
+"""The commands `user` and `token`: people who may sign in, and keys for programs. Each change is noted for auditors."""
+
+import getpass
+import secrets
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from collector.cli_audit import note_by_hand
+from collector.cli_options import config_option, load, opened
+from collector.store import users
+from collector.store.database import Connection
+from vonggac.daemon.clock import SystemClock
+from vonggac.daemon.quantities import parse_duration_s
+
+ROLES = ("administrator", "officer", "technician", "auditor")
+
+
+@click.group()
+def user() -> None:
+    """People who may sign in."""
+
+
+@user.command("add")
+@click.argument("name")
+@click.option("--role", type=click.Choice(ROLES), required=True)
+@click.option(
+    "--password-file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Its first line is the password. Without it you are asked, or one is made and printed once.",
+)
+@config_option
+def user_add(name: str, role: str, password_file: Path | None, config_path: Path) -> None:
+    """Add somebody."""
+    from collector.web.passwords import Passwords  # noqa: PLC0415
+
+    if not 1 <= len(name) <= 60 or any(char.isspace() for char in name):
+        raise click.UsageError("NAME: must be 1–60 characters without spaces")
+    config = load(config_path)
+    password, is_made = _password(password_file)
+    try:
+        password_hash = Passwords().hash(password)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    with opened(config) as database, database.write() as connection:
+        added = users.add_user(connection, name, password_hash, role, SystemClock().wall_ms())
+        if added:
+            _note(connection, "user", users.plain_name(name), did="add", role=role)
+    if not added:
+        raise click.ClickException(f"user {name}: there is one of this name already")
+    click.echo(f"{name} may sign in as {role}" + (f" with the password {password}" if is_made else ""))
+
+
+def _note(connection: Connection, thing: str, ref: str, **detail: str) -> None:
+    note_by_hand(connection, "configure", thing=thing, ref=ref, detail=detail)
+
+
+def _password(file: Path | None) -> tuple[str, bool]:
+    """The password, and whether it was made here."""
+    if file is not None:
+        lines = file.read_text(encoding="utf-8").splitlines()
+        return (lines[0] if lines else ""), False
+    if sys.stdin.isatty():
+        typed = getpass.getpass("Password (empty: make one): ")
+        if typed:
+            return typed, False
+    return secrets.token_urlsafe(12), True
+
+
+@user.command("list")
+@config_option
+def user_list(config_path: Path) -> None:
+    """Everybody who may sign in."""
+    with opened(load(config_path)) as database, database.read() as connection:
+        people = users.all_users(connection)
+    table = Table("name", "role", "may sign in")
+    for person in people:
+        table.add_row(person.name, person.role, "yes" if person.disabled_ms is None else "no")
+    Console().print(table)
+
+
+@user.command("disable")
+@click.argument("name")
+@config_option
+def user_disable(name: str, config_path: Path) -> None:
+    """NAME may no longer sign in; open sessions end at once."""
+    with opened(load(config_path)) as database, database.write() as connection:
+        if not users.disable_user(connection, name, SystemClock().wall_ms()):
+            raise click.ClickException(f"user {name}: there is none of this name. See: collector user list")
+        _note(connection, "user", users.plain_name(name), did="disable")
+    click.echo(f"{name} may no longer sign in")
+
+
+@click.group()
+def token() -> None:
+    """Keys by which programs use the API, each answered for by a user."""
+
+
+@token.command("add")
+@click.argument("name")
+@click.option("--user", "owner", required=True, help="Who answers for it; disabling them ends it.")
+@click.option("--role", type=click.Choice(ROLES), required=True)
+@click.option("--expires", help="For how long it holds: 90d. Without it, until it is removed.")
+@config_option
+def token_add(name: str, owner: str, role: str, expires: str | None, config_path: Path) -> None:
+    """Make a token and print it, this once, for `Authorization: Bearer …`."""
+    try:
+        longest_ms = None if expires is None else round(parse_duration_s(expires) * 1000)
+    except ValueError as error:
+        raise click.UsageError(f"--expires: {error}") from None
+    secret, now_ms = secrets.token_urlsafe(32), SystemClock().wall_ms()
+    ends_ms = None if longest_ms is None else now_ms + longest_ms
+    with opened(load(config_path)) as database, database.write() as connection:
+        found = users.find_user(connection, owner)
+        if found is None or found.disabled_ms is not None:
+            raise click.ClickException(f"user {owner}: there is none who may sign in. See: collector user list")
+        users.add_token(connection, secret, name, found.name, role, now_ms, ends_ms)
+        _note(connection, "token", name, did="add", user=found.name, role=role)
+    click.echo(secret)
+
+
+@token.command("remove")
+@click.argument("name")
+@config_option
+def token_remove(name: str, config_path: Path) -> None:
+    """End every token of this name at once."""
+    with opened(load(config_path)) as database, database.write() as connection:
+        if not users.remove_token(connection, name):
+            raise click.ClickException(f"token {name}: there is none of this name")
+        _note(connection, "token", name, did="remove")
+    click.echo(f"{name} is no longer taken")
