@@ -148,6 +148,25 @@ def test_without_scripts_the_desk_still_shows_and_acknowledges(chromium, site):
     context.close()
 
 
+def test_the_auditor_finds_who_watched_a_clip(open_as, site):
+    officer = open_as("minh")
+    officer.goto(f"{site.address}/incidents/{site.incidents[1]}")
+    wait_for(officer, "document.getElementById('video').readyState >= 2")
+    auditor = open_as("hoa")
+    auditor.goto(f"{site.address}/incidents/{site.incidents[1]}")
+    auditor.click("text=Ai đã xem?")
+    auditor.select_option("#action", "view")
+    auditor.fill("#who", "Minh")
+    auditor.click(".search .button.main")
+    rows = auditor.locator("table.audit tbody tr")
+    until(lambda: rows.count() >= 1, "lines")
+    told = rows.all_inner_texts()
+    assert all("minh" in row for row in told)
+    assert any("Đoạn phim" in row for row in told)
+    auditor.click("text=Xem sự việc")
+    auditor.wait_for_url(f"**/incidents/{site.incidents[1]}")
+
+
 PAGES = (
     "/",
     "/?state=new",
@@ -161,10 +180,14 @@ PAGES = (
 )
 
 
+ON_EVERY_SCREEN = pytest.mark.parametrize(
+    ("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone"]
+)
+
+
 @pytest.mark.parametrize("language", ["vi", "en"])
-@pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone"])
-def test_every_page_is_accessible_and_fits_its_screen(open_as, site, chromium, language, size, scheme):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+@ON_EVERY_SCREEN
+def test_every_page_is_accessible_and_fits_its_screen(open_as, site, language, size, scheme):
     page = open_as("lan", size=size, scheme=scheme, language=language)
     for path in PAGES:
         name = path.replace("/incidents/", "")
@@ -172,8 +195,23 @@ def test_every_page_is_accessible_and_fits_its_screen(open_as, site, chromium, l
         if path == "/login":
             page.context.clear_cookies(name="vg_session")
         page.goto(site.address + where)
-        found = axe.run(page).response["violations"]
-        told = [(rule["id"], node["target"], node["failureSummary"]) for rule in found for node in rule["nodes"]]
-        assert told == [], path
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} is wider than the screen"
-        assert page.evaluate("document.documentElement.lang") == language
+        judge(page, path, language)
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+@ON_EVERY_SCREEN
+def test_the_auditors_page_is_accessible_and_fits_its_screen(open_as, site, language, size, scheme):
+    page = open_as("hoa", size=size, scheme=scheme, language=language)
+    for path in ("/audit", f"/audit?incident={site.incidents[0]}", "/audit?who=nobody"):
+        page.goto(site.address + path)
+        judge(page, path, language)
+
+
+def judge(page, path, language):
+    """No finding of axe, nothing wider than the screen, the right language."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    found = axe.run(page).response["violations"]
+    told = [(rule["id"], node["target"], node["failureSummary"]) for rule in found for node in rule["nodes"]]
+    assert told == [], path
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} is wider than the screen"
+    assert page.evaluate("document.documentElement.lang") == language

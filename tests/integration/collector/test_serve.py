@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from collector.store import audit
+from collector.store.database import open_database, sqlite_url
 from tests.support.brokers import free_port
 from tests.support.system import Program, wait_for
 
@@ -108,3 +110,21 @@ def test_the_broker_does_not_outlive_a_killed_collector(server: Server) -> None:
     again = server.serve()
     wait_for(said(again, "listening to boxes"), "the next collector")
     assert again.stop(20) == 0
+
+
+def test_a_start_with_another_configuration_is_a_line_of_the_audit_log(server: Server) -> None:
+    def lines_after_a_start() -> int:
+        program = server.serve("--only", "web")
+        wait_for(said(program, "collector is ready"), "the collector")
+        assert program.stop(20) == 0
+        database = open_database(sqlite_url(server.folder / "data" / "collector.sqlite"))
+        with database.read() as connection:
+            lines = audit.list_lines(connection, audit.Sought(by="collector"))
+        database.close()
+        assert {(line.action, line.thing) for line in lines} == {("configure", "file")}
+        return len(lines)
+
+    assert [lines_after_a_start(), lines_after_a_start()] == [1, 1]
+    with server.config.open("a") as config:
+        config.write("time_zone: UTC\n")
+    assert lines_after_a_start() == 2
