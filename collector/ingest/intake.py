@@ -37,6 +37,7 @@ from vonggac.wire.messages import (
     EpisodeUpdated,
     Heartbeat,
     Offline,
+    OutboxHealth,
     Reply,
     Tamper,
 )
@@ -229,20 +230,23 @@ def _store(connection: Connection, message: _Read, wrong_files: list[str]) -> Ou
     elif isinstance(body, Heartbeat):
         is_new = boxes.record_heartbeat(connection, envelope, message.body, received_ms)
         if is_new:
-            _settle(connection, envelope.box, body.outbox.outbox, received_ms)
+            _settle(connection, envelope.box, body.outbox, received_ms)
     elif isinstance(body, Reply):
         is_new = commands.record_reply(connection, envelope, body, received_ms)
         live.note_change(connection, "command", body.to, received_ms)
     return Outcome("stored" if is_new else "known", envelope.box)
 
 
-def _settle(connection: Connection, box: str, outbox: str, received_ms: int) -> None:
-    ended, moved = left_behind.settle(connection, box, outbox)
+def _settle(connection: Connection, box: str, told: OutboxHealth, received_ms: int) -> None:
+    has_clips = told.clips > 0 or told.parked > 0
+    ended, moved = left_behind.settle(connection, box, told.outbox, has_clips=has_clips)
     for kind, names in (("episode", ended), ("clip", moved)):
         for name in names:
             live.note_change(connection, kind, name, received_ms)
     if ended or moved:
-        log.warning("the box's outbox is another one", box=box, outbox=outbox, episodes=len(ended), clips=len(moved))
+        log.warning(
+            "the box's outbox is another one", box=box, outbox=told.outbox, episodes=len(ended), clips=len(moved)
+        )
 
 
 def _store_picture(connection: Connection, message: _Read) -> Outcome:

@@ -2,7 +2,8 @@
 
 A box whose card was changed, wiped or torn out counts anew under another outbox; its heartbeat says under which. What
 the earlier one had begun and not finished can then no longer come, and must not look as if it were still going on or on
-its way: it is closed with a reason of its own. Should that card come back, its own words replace ours.
+its way: it is closed with a reason of its own. Should that card come back, its own words replace ours. A box that read a
+damaged outbox into a new one still has its clips: while any wait on it, no clip is left behind.
 """
 
 from sqlalchemy import Connection, text, update
@@ -17,10 +18,10 @@ _GOES_ON, _CLOSED = text("end_ms IS NULL"), text(f"reason = '{REASON}'")
 _ON_ITS_WAY, _LEFT = text("state = 'announced'"), text(f"state = '{REASON}'")
 
 
-def settle(connection: Connection, box: str, outbox: str) -> tuple[list[str], list[str]]:
+def settle(connection: Connection, box: str, outbox: str, *, has_clips: bool) -> tuple[list[str], list[str]]:
     """`outbox` is in the box now: what others left open is closed, what was closed of its own is open again.
 
-    Returns the ids of the episodes and of the clips that changed. An episode ends where it was last heard of.
+    `has_clips`: clips wait on the box, of this outbox or taken over from a damaged one. Returns the ids of the episodes and of the clips that changed. An episode ends where it was last heard of.
     """
     of_box = episodes.c.box == box
     changed = [
@@ -32,11 +33,9 @@ def settle(connection: Connection, box: str, outbox: str) -> tuple[list[str], li
             update(episodes).where(of_box, episodes.c.outbox == outbox, _CLOSED).values(end_ms=None, reason=None),
         )
     ]
-    moved = [
-        connection.execute(statement.returning(clips.c.id)).scalars().all()
-        for statement in (
-            update(clips).where(clips.c.box == box, clips.c.outbox != outbox, _ON_ITS_WAY).values(state=REASON),
-            update(clips).where(clips.c.box == box, clips.c.outbox == outbox, _LEFT).values(state="announced"),
-        )
-    ]
-    return [*changed[0], *changed[1]], [*moved[0], *moved[1]]
+    moves = [update(clips).where(clips.c.box == box, clips.c.outbox == outbox, _LEFT).values(state="announced")]
+    if not has_clips:
+        others = update(clips).where(clips.c.box == box, clips.c.outbox != outbox, _ON_ITS_WAY)
+        moves.append(others.values(state=REASON))
+    moved = [connection.execute(statement.returning(clips.c.id)).scalars().all() for statement in moves]
+    return [*changed[0], *changed[1]], [clip for each in moved for clip in each]

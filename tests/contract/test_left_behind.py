@@ -34,9 +34,9 @@ def sent(body: m.Body, seq: int, outbox: str = sample.OUTBOX) -> Arrived:
     return Arrived(topic_of(body), codec.encode(message), False, NOW_MS)
 
 
-def beat(outbox: str, mono_ms: int) -> Arrived:
+def beat(outbox: str, mono_ms: int, clips: int = 0) -> Arrived:
     """A heartbeat of a box in which `outbox` is."""
-    body = dataclasses.replace(BEAT, outbox=dataclasses.replace(BEAT.outbox, outbox=outbox))
+    body = dataclasses.replace(BEAT, outbox=dataclasses.replace(BEAT.outbox, outbox=outbox, clips=clips))
     message = dataclasses.replace(envelope(body), mono_ms=mono_ms)
     return Arrived(topic_of(body), codec.encode(message), False, NOW_MS + mono_ms)
 
@@ -93,6 +93,14 @@ def test_a_clip_that_the_new_outbox_announces_is_on_its_way(station: Station) ->
     station.intake.take([sent(CLIP, 2), beat(NEW, 1_000_000)])
     station.intake.take([sent(CLIP, 1, NEW), beat(NEW, 1_030_000)])
     assert clip_state(station) == "announced"
+
+
+def test_while_clips_wait_on_the_box_none_is_left_behind(station: Station) -> None:
+    """A damaged outbox that was read into a new one: its clips still come, under their old announcements."""
+    station.intake.take([sent(CLIP, 2), beat(NEW, 1_000_000, clips=1)])
+    assert clip_state(station) == "announced"
+    station.intake.take([beat(NEW, 1_030_000, clips=0)])
+    assert clip_state(station) == "left_behind"
 
 
 def test_the_new_cards_own_episode_goes_on(station: Station) -> None:
