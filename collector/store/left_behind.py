@@ -2,8 +2,8 @@
 
 A box whose card was changed, wiped or torn out counts anew under another outbox; its heartbeat says under which. What
 the earlier one had begun and not finished can then no longer come, and must not look as if it were still going on or on
-its way: it is closed with a reason of its own. Should that card come back, its own words replace ours. A box that read a
-damaged outbox into a new one still has its clips: while any wait on it, no clip is left behind.
+its way: it is closed with a reason of its own. Should that card come back, its own words replace ours. A box that read
+a damaged outbox into a new one still has its clips: while any wait on it, no clip is left behind.
 """
 
 from sqlalchemy import Connection, text, update
@@ -21,7 +21,8 @@ _ON_ITS_WAY, _LEFT = text("state = 'announced'"), text(f"state = '{REASON}'")
 def settle(connection: Connection, box: str, outbox: str, *, has_clips: bool) -> tuple[list[str], list[str]]:
     """`outbox` is in the box now: what others left open is closed, what was closed of its own is open again.
 
-    `has_clips`: clips wait on the box, of this outbox or taken over from a damaged one. Returns the ids of the episodes and of the clips that changed. An episode ends where it was last heard of.
+    `has_clips`: clips wait on the box, of this outbox or taken over from a damaged one. Returns the ids of the
+    episodes and of the clips that changed. An episode ends where it was last heard of.
     """
     of_box = episodes.c.box == box
     changed = [
