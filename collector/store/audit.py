@@ -17,7 +17,7 @@ from collector.store.schema import audit
 
 Action = Literal[
     "sign_in", "sign_in_failed", "sign_in_slowed", "sign_out", "view", "export", "acknowledge", "delete", "configure",
-    "command", "read_audit",
+    "command", "read_audit", "refused",
 ]  # fmt: skip
 By = Literal["session", "token", "console", "collector", "nobody"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -67,7 +67,10 @@ class Seal:
 
 @dataclass(frozen=True, kw_only=True)
 class Sought:
-    """Which lines; None means any. Times bound since ≤ wall < until, `before` is the number of the last line shown."""
+    """Which lines; None means any. Times bound since ≤ wall < until, `before` is the number of the last line shown.
+
+    `communes`: only lines that name one of these, so none of signing in.
+    """
 
     who: str | None = None
     by: By | None = None
@@ -78,6 +81,7 @@ class Sought:
     until_ms: int | None = None
     before: int | None = None
     limit: int = 100
+    communes: tuple[str, ...] | None = None
 
 
 def append(connection: Connection, act: Act, now_ms: int) -> Seal:
@@ -131,6 +135,8 @@ def _bounds(sought: Sought) -> Iterator[ColumnElement[bool]]:
         yield audit.c.wall_ms >= sought.since_ms
     if sought.until_ms is not None:
         yield audit.c.wall_ms < sought.until_ms
+    if sought.communes is not None:
+        yield audit.c.commune.in_(sought.communes)
     if sought.before is not None:
         yield audit.c.number < sought.before
 

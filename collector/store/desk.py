@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, func, insert, or_, select, true, update
 
 from collector.store.clips import Clip
 from collector.store.live import note_change
+from collector.store.reach import EVERYWHERE, Place, Reach
 from collector.store.schema import (
     alerts,
     boxes,
@@ -37,6 +38,7 @@ class Wanted:
     state: str | None = None
     after: Key | None = None
     limit: int = 100
+    reach: Reach = EVERYWHERE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +71,7 @@ class Episode:
 
 @dataclass(frozen=True, kw_only=True)
 class Incident:
-    """An incident with its episodes, earliest first; `site` is where its camera hangs."""
+    """An incident with its episodes, earliest first; `site` and `commune` are where its camera hangs."""
 
     id: str
     rule: str
@@ -85,6 +87,7 @@ class Incident:
     closed_ms: int | None
     late_ms: int
     site: str = ""
+    commune: str = ""
     episodes: tuple[Episode, ...] = ()
 
     @property
@@ -106,6 +109,7 @@ class Picture:
     """A stored snapshot; `camera` and `incident` are its episode's, None until that is known."""
 
     sha256: str
+    box: str
     episode: str
     path: str
     size_bytes: int
@@ -122,7 +126,7 @@ _EPISODE_COLUMNS = tuple(
 )  # fmt: skip
 _CLIP_COLUMNS = tuple(clips.c[name] for name in Clip.__dataclass_fields__)
 _INCIDENT_COLUMNS = tuple(
-    incidents.c[name] for name in Incident.__dataclass_fields__ if name not in ("episodes", "site")
+    incidents.c[name] for name in Incident.__dataclass_fields__ if name not in ("episodes", "site", "commune")
 )
 
 
@@ -210,17 +214,17 @@ def _with_episodes(connection: Connection, rows: list[Row]) -> list[Incident]:
     of_incident: dict[str | None, list[Episode]] = {}
     for episode in _whole(connection, members):
         of_incident.setdefault(episode.incident, []).append(episode)
-    site_of = dict(
-        connection.execute(
-            select(cameras.c.id, boxes.c.site)
-            .join(boxes, boxes.c.id == cameras.c.box)
-            .where(cameras.c.id.in_({row["camera"] for row in rows}))
-        ).all()
+    standing = (
+        select(cameras.c.id, boxes.c.commune, boxes.c.site)
+        .join(boxes, boxes.c.id == cameras.c.box)
+        .where(cameras.c.id.in_({row["camera"] for row in rows}))
     )
-    return [
-        Incident(**row, site=site_of.get(row["camera"], ""), episodes=tuple(of_incident.get(row["id"], ())))
-        for row in rows
-    ]
+    place_of = {row.id: Place(row.commune, row.site) for row in connection.execute(standing)}
+    found = []
+    for row in rows:
+        place, its = place_of.get(row["camera"], Place("", "")), tuple(of_incident.get(row["id"], ()))
+        found.append(Incident(**row, site=place.site, commune=place.commune, episodes=its))
+    return found
 
 
 def incident_of_episode(connection: Connection, episode: str) -> str | None:
@@ -230,20 +234,35 @@ def incident_of_episode(connection: Connection, episode: str) -> str | None:
     ).scalar_one_or_none()
 
 
-def neighbours(connection: Connection, incident: Incident) -> Neighbours:
+def neighbours(connection: Connection, incident: Incident, reach: Reach = EVERYWHERE) -> Neighbours:
     """The next newer and the next older incident in the feed."""
     key = (incident.start_ms, incident.id)
     start, name = incidents.c.start_ms, incidents.c.id
-    older = select(name).where(_before(start, name, key)).order_by(start.desc(), name.desc()).limit(1)
-    newer = select(name).where(or_(start > key[0], and_(start == key[0], name > key[1]))).order_by(start, name).limit(1)
+    mine = select(name).where(_in_reach(incidents.c.camera, reach)).limit(1)
+    older = mine.where(_before(start, name, key)).order_by(start.desc(), name.desc())
+    newer = mine.where(or_(start > key[0], and_(start == key[0], name > key[1]))).order_by(start, name)
     return Neighbours(
         newer=connection.execute(newer).scalar_one_or_none(), older=connection.execute(older).scalar_one_or_none()
     )
 
 
-def count_new_incidents(connection: Connection) -> int:
+def count_new_incidents(connection: Connection, reach: Reach = EVERYWHERE) -> int:
     """How many wait for somebody."""
-    return connection.execute(select(func.count()).where(incidents.c.state == "new")).scalar_one()
+    query = select(func.count()).where(incidents.c.state == "new", _in_reach(incidents.c.camera, reach))
+    return connection.execute(query).scalar_one()
+
+
+def new_incidents_by_place(connection: Connection) -> dict[Place, int]:
+    """How many wait for somebody, by where their cameras hang."""
+    query = (
+        select(boxes.c.commune, boxes.c.site, func.count())
+        .select_from(incidents)
+        .join(cameras, cameras.c.id == incidents.c.camera)
+        .join(boxes, boxes.c.id == cameras.c.box)
+        .where(incidents.c.state == "new")
+        .group_by(boxes.c.commune, boxes.c.site)
+    )
+    return {Place(commune, site): count for commune, site, count in connection.execute(query)}
 
 
 def incident_history_of(connection: Connection, incident: str) -> list[Row]:
@@ -275,9 +294,11 @@ def acknowledge(connection: Connection, incident: str, who: str, now_ms: int) ->
 # --- snapshots and alerts --------------------------------------------------------------------------------------------
 
 
-def find_snapshot(connection: Connection, *, sha256: str | None = None, episode: str | None = None) -> Picture | None:
-    """A snapshot by its hash, or the best one of an episode that has arrived."""
-    own = (snapshots.c.sha256, snapshots.c.episode, snapshots.c.path, snapshots.c.size_bytes)
+def find_snapshot(
+    connection: Connection, *, sha256: str | None = None, episode: str | None = None, reach: Reach = EVERYWHERE
+) -> Picture | None:
+    """A snapshot by its hash, or the best one of an episode that has arrived; of a box within reach."""
+    own = (snapshots.c.sha256, snapshots.c.box, snapshots.c.episode, snapshots.c.path, snapshots.c.size_bytes)
     columns = (*own, episodes.c.camera, incident_episodes.c.incident)
     belongs = snapshots.outerjoin(episodes, episodes.c.id == snapshots.c.episode).outerjoin(
         incident_episodes, incident_episodes.c.episode == snapshots.c.episode
@@ -294,13 +315,13 @@ def find_snapshot(connection: Connection, *, sha256: str | None = None, episode:
         )
     else:
         query = query.where(snapshots.c.sha256 == sha256)
-    row = connection.execute(query).mappings().one_or_none()
+    row = connection.execute(query.where(reach.holds(snapshots.c.box))).mappings().one_or_none()
     return None if row is None else Picture(**row)
 
 
 def find_alert(connection: Connection, alert: str) -> Row | None:
-    """One alert: id, kind, incident, channel, title, state, created_ms, sent_ms, late_ms."""
-    columns = ("id", "kind", "incident", "channel", "title", "state", "created_ms", "sent_ms", "late_ms")
+    """One alert: id, kind, incident, camera, channel, title, state, created_ms, sent_ms, late_ms."""
+    columns = ("id", "kind", "incident", "camera", "channel", "title", "state", "created_ms", "sent_ms", "late_ms")
     query = select(*(alerts.c[name] for name in columns)).where(alerts.c.id == alert)
     row = connection.execute(query).mappings().one_or_none()
     return None if row is None else dict(row)
@@ -310,6 +331,8 @@ def find_alert(connection: Connection, alert: str) -> Row | None:
 
 
 def _paged(query: Select[Any], columns: Any, wanted: Wanted) -> Select[Any]:
+    if wanted.reach != EVERYWHERE:
+        query = query.where(_in_reach(columns.camera, wanted.reach))
     if wanted.camera is not None:
         box, name = wanted.camera
         if box is not None:
@@ -323,6 +346,12 @@ def _paged(query: Select[Any], columns: Any, wanted: Wanted) -> Select[Any]:
     if wanted.after is not None:
         query = query.where(_before(columns.start_ms, columns.id, wanted.after))
     return query.order_by(columns.start_ms.desc(), columns.id.desc()).limit(wanted.limit)
+
+
+def _in_reach(camera: Any, reach: Reach) -> Any:
+    if reach == EVERYWHERE:
+        return true()
+    return camera.in_(select(cameras.c.id).where(reach.holds(cameras.c.box)))
 
 
 def _before(start: Any, name: Any, key: Key) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, select
 
+from collector.store.reach import EVERYWHERE, Reach
 from collector.store.schema import boxes, cameras, fleet_states, heartbeats
 from vonggac.wire.messages import BoxHealth, CameraHealth, Heartbeat, OutboxHealth, StreamHealth
 
@@ -59,8 +60,8 @@ class BoxView:
     cameras: tuple[CameraView, ...] = ()
 
 
-def list_boxes(connection: Connection, box: str | None = None) -> list[BoxView]:
-    """Every box that may connect (or only `box`), by commune, site and id."""
+def list_boxes(connection: Connection, box: str | None = None, reach: Reach = EVERYWHERE) -> list[BoxView]:
+    """Every box within reach that may connect (or only `box`), by commune, site and id."""
     query = (
         select(
             boxes.c.id, boxes.c.site, boxes.c.commune, boxes.c.connected, boxes.c.status_ms, boxes.c.boot_id,
@@ -69,7 +70,7 @@ def list_boxes(connection: Connection, box: str | None = None) -> list[BoxView]:
         )
         .outerjoin(heartbeats, heartbeats.c.box == boxes.c.id)
         .outerjoin(fleet_states, and_(fleet_states.c.kind == "box", fleet_states.c.ref == boxes.c.id))
-        .where(boxes.c.removed_ms.is_(None))
+        .where(boxes.c.removed_ms.is_(None), reach.holds(boxes.c.id))
         .order_by(boxes.c.commune, boxes.c.site, boxes.c.id)
     )  # fmt: skip
     if box is not None:

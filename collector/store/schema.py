@@ -388,6 +388,9 @@ users = Table(
     Column("language", Text),  # vi | en; NULL = what the browser asks for
     Column("created_ms", BigInteger, nullable=False),
     Column("disabled_ms", BigInteger),
+    Column("reach", JSON(none_as_null=True)),  # [[commune, site or null], …]; NULL = everywhere
+    Column("also", JSON(none_as_null=True)),  # rights beyond the role's
+    Column("without", JSON(none_as_null=True)),  # rights of the role that this user does not have
 )
 
 sessions = Table(

@@ -6,9 +6,11 @@ A session's or token's row is found by the SHA-256 of the secret: 256 random bit
 import hashlib
 import unicodedata
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, insert, or_, select, update
 
+from collector.store.reach import EVERYWHERE, Reach
 from collector.store.schema import login_failures, sessions, tokens, users
 
 TOUCH_EVERY_MS = 60_000
@@ -25,26 +27,38 @@ class User:
     language: str | None
     created_ms: int
     disabled_ms: int | None
+    standing: "Standing"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What makes a user's rights other than their role's, and where they hold."""
+
+    reach: Reach = EVERYWHERE
+    also: frozenset[str] = frozenset()
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """A session that is still good, with its user's role of this moment."""
+    """A session that is still good, with its user's role and standing of this moment."""
 
     token_hash: str
     user: str
     role: str
     csrf: str
     seen_ms: int
+    standing: Standing
 
 
 @dataclass(frozen=True, kw_only=True)
 class Token:
-    """A program's token that is still good; its role is its own."""
+    """A program's token that is still good; its role is its own, it reaches as far as its user and never has more."""
 
     name: str
     user: str
     role: str
+    standing: Standing
 
 
 @dataclass(frozen=True)
@@ -68,25 +82,55 @@ def plain_name(name: str) -> str:
 # --- people ------------------------------------------------------------------------------------------------------
 
 
-def add_user(connection: Connection, name: str, password_hash: str, role: str, now_ms: int) -> bool:
+def add_user(
+    connection: Connection, name: str, password_hash: str, role: str, now_ms: int, standing: Standing = Standing()
+) -> bool:
     """Add somebody; False when the name is taken."""
     if find_user(connection, name) is not None:
         return False
-    connection.execute(
-        insert(users).values(name=plain_name(name), password_hash=password_hash, role=role, created_ms=now_ms)
-    )
+    values = {"name": plain_name(name), "password_hash": password_hash, "role": role, "created_ms": now_ms}
+    connection.execute(insert(users).values(**values, **_stored(standing)))
     return True
+
+
+def change_user(connection: Connection, name: str, role: str, standing: Standing) -> bool:
+    """Another role, reach or rights, from the next request on. False when there is no such user."""
+    changed = update(users).where(users.c.name == plain_name(name)).values(role=role, **_stored(standing))
+    return connection.execute(changed).rowcount == 1
 
 
 def find_user(connection: Connection, name: str) -> User | None:
     """The user of this name, disabled or not."""
     row = connection.execute(select(users).where(users.c.name == plain_name(name))).mappings().one_or_none()
-    return None if row is None else User(**row)
+    return None if row is None else _user(row)
 
 
 def all_users(connection: Connection) -> list[User]:
     """Everybody, by name."""
-    return [User(**row) for row in connection.execute(select(users).order_by(users.c.name)).mappings()]
+    return [_user(row) for row in connection.execute(select(users).order_by(users.c.name)).mappings()]
+
+
+_STANDING = (users.c.reach, users.c.also, users.c.without)
+
+
+def _stored(standing: Standing) -> dict[str, Any]:
+    rights = {"also": sorted(standing.also) or None, "without": sorted(standing.without) or None}
+    return {"reach": standing.reach.stored(), **rights}
+
+
+def _with_standing(row: RowMapping) -> dict[str, Any]:
+    """The row's values with reach, also and without folded into `standing`."""
+    values = dict(row)
+    standing = Standing(
+        reach=Reach.read(values.pop("reach")),
+        also=frozenset(values.pop("also") or ()),
+        without=frozenset(values.pop("without") or ()),
+    )
+    return {**values, "standing": standing}
+
+
+def _user(row: RowMapping) -> User:
+    return User(**_with_standing(row))
 
 
 def set_password(connection: Connection, name: str, password_hash: str) -> bool:
@@ -131,7 +175,9 @@ def find_session(connection: Connection, token_hash: str, now_ms: int, idle_ms: 
     """The session, unless it is over: expired, idle for longer than `idle_ms`, or its user disabled."""
     row = (
         connection.execute(
-            select(sessions.c.token_hash, sessions.c.user, users.c.role, sessions.c.csrf, sessions.c.seen_ms)
+            select(
+                sessions.c.token_hash, sessions.c.user, users.c.role, sessions.c.csrf, sessions.c.seen_ms, *_STANDING
+            )
             .join(users, users.c.name == sessions.c.user)
             .where(
                 sessions.c.token_hash == token_hash,
@@ -143,7 +189,7 @@ def find_session(connection: Connection, token_hash: str, now_ms: int, idle_ms: 
         .mappings()
         .one_or_none()
     )
-    return None if row is None else Session(**row)
+    return None if row is None else Session(**_with_standing(row))
 
 
 def touch_session(connection: Connection, token_hash: str, now_ms: int) -> None:
@@ -181,7 +227,7 @@ def find_token(connection: Connection, secret: str, now_ms: int) -> Token | None
     """The token, unless it has expired or its user was disabled."""
     row = (
         connection.execute(
-            select(tokens.c.name, tokens.c.user, tokens.c.role)
+            select(tokens.c.name, tokens.c.user, tokens.c.role, *_STANDING)
             .join(users, users.c.name == tokens.c.user)
             .where(
                 tokens.c.token_hash == digest(secret),
@@ -192,7 +238,7 @@ def find_token(connection: Connection, secret: str, now_ms: int) -> Token | None
         .mappings()
         .one_or_none()
     )
-    return None if row is None else Token(**row)
+    return None if row is None else Token(**_with_standing(row))
 
 
 def remove_token(connection: Connection, name: str) -> bool:

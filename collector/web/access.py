@@ -6,7 +6,7 @@ pages (Sec-Fetch-Site, else Origin) and, with a session, carry its CSRF token as
 
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Literal
+from typing import Literal, NoReturn
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -16,10 +16,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from collector.store import users
+from collector.store.reach import Place, place_of
+from collector.web.auditing import note_view
 from collector.web.desk import Asked, Desk, Handler
 from collector.web.formats import Formats
-from collector.web.problems import Problem
-from collector.web.rights import Identity, Right
+from collector.web.problems import Problem, not_found
+from collector.web.rights import Identity, Right, rights_of
 from collector.web.wording import choose_language
 
 MAX_FORM_BYTES = 16 * 1024
@@ -58,17 +60,32 @@ def guard(desk: Desk, right: Right, handler: Handler, style: Style) -> Callable[
             if asked.identity is None:
                 return _not_signed_in(request, style)
             if not asked.identity.may(right):
-                raise Problem(
-                    403,
-                    f"The role {asked.identity.role} does not hold the right {right}.",
-                    where=request.url.path[:200],
-                    hint="Ask an administrator for another role.",
-                )
+                await run_in_threadpool(refuse, desk, asked, right)
             if request.method not in SAFE_METHODS:
                 check_csrf(asked)
         return await run_in_threadpool(handler, desk, asked)
 
     return answer
+
+
+def refuse(desk: Desk, asked: Asked, right: Right) -> NoReturn:
+    """403 for a right that is not held, and a line in the audit log."""
+    path = asked.request.url.path[:200]
+    note_view(desk, asked, "refused", thing="route", ref=f"{asked.request.method} {path}", detail={"right": right})
+    raise Problem(
+        403, f"{asked.who.name} does not hold the right {right}.", where=path, hint="Ask an administrator for it."
+    )
+
+
+def require_reach(desk: Desk, asked: Asked, box: str, thing: str, ref: str) -> Place:
+    """Where the box stands. 404 and a line in the audit log when that is not within the asker's reach."""
+    with desk.database.read() as connection:
+        place = place_of(connection, box)
+    if place is None or not asked.who.reach.covers(place):
+        commune = None if place is None else place.commune
+        note_view(desk, asked, "refused", thing=thing, ref=ref, commune=commune)
+        raise not_found(thing, ref)
+    return place
 
 
 def asked_of(
@@ -97,7 +114,11 @@ def identify(desk: Desk, request: Request, now_ms: int) -> Identity | None:
     if kind.lower() == "bearer":
         with desk.database.read() as connection:
             token = users.find_token(connection, secret.strip(), now_ms)
-        return None if token is None else Identity(name=f"{token.user}/{token.name}", role=token.role, by="token")
+        if token is None:
+            return None
+        rights = rights_of(token.role, without=token.standing.without)
+        name = f"{token.user}/{token.name}"
+        return Identity(name=name, role=token.role, by="token", rights=rights, reach=token.standing.reach)
     cookie = request.cookies.get(session_cookie(desk))
     return None if not cookie else identity_of_session(desk, users.digest(cookie), now_ms, touch=True)
 
@@ -111,7 +132,15 @@ def identity_of_session(desk: Desk, token_hash: str, now_ms: int, *, touch: bool
     if touch and now_ms - session.seen_ms >= users.TOUCH_EVERY_MS:
         with desk.database.write() as connection:
             users.touch_session(connection, token_hash, now_ms)
-    return Identity(name=session.user, role=session.role, by="session", csrf=session.csrf, session=session.token_hash)
+    return Identity(
+        name=session.user,
+        role=session.role,
+        by="session",
+        rights=rights_of(session.role, session.standing.also, session.standing.without),
+        reach=session.standing.reach,
+        csrf=session.csrf,
+        session=session.token_hash,
+    )
 
 
 def check_origin(headers: Headers) -> None:

@@ -10,6 +10,7 @@ from collector.store.clips import find_clip
 from collector.store.desk import Wanted
 from collector.store.overview import list_boxes
 from collector.web import shapes
+from collector.web.access import refuse, require_reach
 from collector.web.auditing import note, note_view
 from collector.web.desk import Asked, Desk
 from collector.web.problems import Problem, not_found
@@ -31,7 +32,7 @@ def boxes(desk: Desk, asked: Asked) -> Response:
     """Every box with its state, last heartbeat and cameras."""
     query_of(asked)
     with desk.database.read() as connection:
-        found = list_boxes(connection)
+        found = list_boxes(connection, reach=asked.who.reach)
     return JSONResponse({"now": rfc3339(asked.now_ms), "items": [shapes.box_json(box) for box in found]})
 
 
@@ -39,7 +40,7 @@ def cameras(desk: Desk, asked: Asked) -> Response:
     """Every camera of every box."""
     query_of(asked)
     with desk.database.read() as connection:
-        found = list_boxes(connection)
+        found = list_boxes(connection, reach=asked.who.reach)
     items = [shapes.camera_json(camera) for box in found for camera in box.cameras]
     return JSONResponse({"now": rfc3339(asked.now_ms), "items": items})
 
@@ -57,6 +58,7 @@ def wanted_of(asked: Asked, *more: str) -> Wanted:
         state=query.one_of("state", INCIDENT_STATES),
         after=query.after(),
         limit=query.limit(),
+        reach=asked.who.reach,
     )
 
 
@@ -77,6 +79,7 @@ def episode(desk: Desk, asked: Asked) -> Response:
         found = rows.find_episode(connection, name)
     if found is None:
         raise not_found("episode", name)
+    require_reach(desk, asked, found.box, "episode", name)
     return JSONResponse(shapes.episode_json(found))
 
 
@@ -85,7 +88,7 @@ def incidents(desk: Desk, asked: Asked) -> Response:
     wanted = wanted_of(asked, "state")
     with desk.database.read() as connection:
         found = rows.list_incidents(connection, wanted)
-        waiting = rows.count_new_incidents(connection)
+        waiting = rows.count_new_incidents(connection, asked.who.reach)
     more = cursor(found[-1].start_ms, found[-1].id) if len(found) == wanted.limit else None
     items = [shapes.incident_json(incident) for incident in found]
     return JSONResponse({"items": items, "next": more, "waiting": waiting})
@@ -94,12 +97,18 @@ def incidents(desk: Desk, asked: Asked) -> Response:
 def incident(desk: Desk, asked: Asked) -> Response:
     """One incident."""
     query_of(asked)
+    return JSONResponse(shapes.incident_json(incident_of(desk, asked)))
+
+
+def incident_of(desk: Desk, asked: Asked) -> rows.Incident:
+    """The incident in the path, which is there and within reach."""
     name = require_uuid(asked.request.path_params["id"], "incident")
     with desk.database.read() as connection:
         found = rows.find_incident(connection, name)
     if found is None:
         raise not_found("incident", name)
-    return JSONResponse(shapes.incident_json(found))
+    require_reach(desk, asked, found.box, "incident", name)
+    return found
 
 
 def acknowledge(desk: Desk, asked: Asked) -> Response:
@@ -118,15 +127,12 @@ def acknowledge(desk: Desk, asked: Asked) -> Response:
 
 def take(desk: Desk, asked: Asked) -> rows.Incident:
     """Acknowledge the incident in the path if it is new; it as it stands afterwards."""
-    name = require_uuid(asked.request.path_params["id"], "incident")
+    before = incident_of(desk, asked)
     with desk.database.write() as connection:
-        changed = rows.acknowledge(connection, name, asked.who.name, asked.now_ms)
-        found = rows.find_incident(connection, name)
-        if changed and found is not None:
-            note(connection, asked, "acknowledge", thing="incident", ref=name, incident=name, camera=found.camera)
-    if found is None:
-        raise not_found("incident", name)
-    return found
+        if rows.acknowledge(connection, before.id, asked.who.name, asked.now_ms):
+            about = {"thing": "incident", "ref": before.id, "incident": before.id, "camera": before.camera}
+            note(connection, asked, "acknowledge", commune=before.commune, **about)
+        return rows.find_incident(connection, before.id) or before
 
 
 def clip(desk: Desk, asked: Asked) -> Response:
@@ -140,6 +146,9 @@ def clip(desk: Desk, asked: Asked) -> Response:
         )
     if found is None:
         raise not_found("clip", name)
+    place = require_reach(desk, asked, found.box, "clip", name)
+    if download and not asked.who.may("export"):
+        refuse(desk, asked, "export")
     path = None if found.path is None else inside(desk.data_folder, found.path)
     if found.state != "stored" or path is None or not path.is_file():
         what = {
@@ -156,7 +165,7 @@ def clip(desk: Desk, asked: Asked) -> Response:
         )
     if asked.request.method == "GET":
         about = {"thing": "clip", "ref": found.id, "camera": found.camera, "incident": incident}
-        note_view(desk, asked, "export" if download else "view", **about)
+        note_view(desk, asked, "export" if download else "view", commune=place.commune, **about)
     if is_known(asked.request, found.sha256):
         return _not_modified(found.sha256)
     started = asked.formats.local(found.first_frame_ms)
@@ -178,14 +187,18 @@ def snapshot(desk: Desk, asked: Asked) -> Response:
     is_hash = len(name) == 64 and set(name) <= set("0123456789abcdef")
     if not is_hash and not is_uuid(name):
         raise not_found("snapshot", name)
+    which = {"sha256": name} if is_hash else {"episode": name}
     with desk.database.read() as connection:
-        found = rows.find_snapshot(connection, **({"sha256": name} if is_hash else {"episode": name}))
+        # The same bytes may have come from several boxes: the one within reach counts.
+        found = rows.find_snapshot(connection, **which, reach=asked.who.reach)
+        found = found or rows.find_snapshot(connection, **which)
+    place = None if found is None else require_reach(desk, asked, found.box, "snapshot", name)
     path = None if found is None else inside(desk.data_folder, found.path)
-    if found is None or path is None or not path.is_file():
+    if found is None or place is None or path is None or not path.is_file():
         raise not_found("snapshot", name)
     if asked.request.method == "GET":
         about = {"thing": "snapshot", "ref": found.sha256, "camera": found.camera, "incident": found.incident}
-        note_view(desk, asked, "view", **about)
+        note_view(desk, asked, "view", commune=place.commune, **about)
     if is_known(asked.request, found.sha256):
         return _not_modified(found.sha256)
     return FileResponse(path, media_type="image/jpeg", headers=_headers(found.sha256))

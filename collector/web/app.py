@@ -17,15 +17,15 @@ from starlette.types import ASGIApp
 
 from collector.store.database import Database
 from collector.store.errors import StoreUnavailable
-from collector.web import api, audit_log, metrics, pages, signing_in
-from collector.web.access import SecurityHeaders, asked_of, guard, identity_of_session, look_at
+from collector.web import api, audit_log, deleting, metrics, pages, signing_in
+from collector.web.access import SecurityHeaders, asked_of, guard, identify, identity_of_session, look_at
 from collector.web.desk import Desk, Handler, WebSettings
 from collector.web.live import Live, LiveEvent
 from collector.web.passwords import Passwords
 from collector.web.problems import Problem
 from collector.web.query import Query
 from collector.web.render import make_templates, render
-from collector.web.rights import Right
+from collector.web.rights import Identity, Right
 from collector.web.wording import LANGUAGES, Wording
 from vonggac.daemon.clock import Clock
 from vonggac.daemon.logs import get_logger
@@ -65,6 +65,7 @@ ROUTES: tuple[Entry, ...] = (
     Entry("GET", "/incidents/{id}", "see_incidents", pages.incident, "page"),
     Entry("GET", "/incidents/{id}/card", "see_incidents", pages.card, "page"),
     Entry("POST", "/incidents/{id}/ack", "acknowledge", pages.acknowledge, "page"),
+    Entry("POST", "/clips/{id}/delete", "delete", deleting.delete_clip, "page"),
     Entry("GET", "/boxes", "see_fleet", pages.boxes, "page"),
     Entry("GET", "/audit", "see_audit", audit_log.page, "page"),
 )
@@ -129,6 +130,7 @@ def _live(desk: Desk) -> Callable[[Request], Awaitable[Response]]:
         who = asked.identity
         if who is None:
             raise Problem(401, "Nobody is signed in here.", where="Authorization", hint="Sign in at /login.")
+        reader: Identity = who
         Query(request.query_params.multi_items(), ())
         last = request.headers.get("last-event-id", "")
         if last and not (last.isascii() and last.isdigit() and len(last) <= 18):
@@ -141,9 +143,16 @@ def _live(desk: Desk) -> Callable[[Request], Awaitable[Response]]:
             )
 
         def still_good() -> bool:
-            if who.session is None:
-                return True
-            return identity_of_session(desk, who.session, desk.clock.wall_ms(), touch=False) is not None
+            """Asked at every beat: rights and reach may have changed meanwhile, or all be over."""
+            nonlocal reader
+            now_ms = desk.clock.wall_ms()
+            found = (
+                identify(desk, request, now_ms)
+                if reader.session is None
+                else identity_of_session(desk, reader.session, now_ms, touch=False)
+            )
+            reader = found or reader
+            return found is not None
 
         async def stream() -> AsyncIterator[bytes]:
             events = desk.live.follow(int(last) if last else None, still_good)
@@ -151,8 +160,8 @@ def _live(desk: Desk) -> Callable[[Request], Awaitable[Response]]:
                 async for event in events:
                     if not isinstance(event, LiveEvent):
                         yield event
-                    elif who.may(event.right):
-                        yield event.encode()
+                    elif (told := event.encode_for(reader)) is not None:
+                        yield told
             finally:
                 await events.aclose()
 

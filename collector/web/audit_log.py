@@ -62,7 +62,7 @@ def page(desk: Desk, asked: Asked) -> Response:
     note_view(desk, asked, "read_audit")
     with desk.database.read() as connection:
         found, seal = audit.list_lines(connection, sought), audit.newest(connection)
-        waiting = rows.count_new_incidents(connection)
+        waiting = rows.count_new_incidents(connection, asked.who.reach)
     return render(
         desk,
         asked,
@@ -82,7 +82,8 @@ def _sought(asked: Asked, who: str | None, camera: str | None, incident: str | N
         require_uuid(incident, "incident")
     if camera is not None and "/" not in camera:
         raise Problem(400, f"camera: {camera[:60]!r} is no camera.", where="camera", hint="Give BOX/NAME.")
-    return Sought(who=None if who is None else plain_name(who), camera=camera, incident=incident)
+    communes = asked.who.reach.whole_communes()
+    return Sought(who=None if who is None else plain_name(who), camera=camera, incident=incident, communes=communes)
 
 
 def line_json(line: Line) -> Json:

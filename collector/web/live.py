@@ -7,9 +7,9 @@ pruned gets `reset`: load everything anew. `beat` comes every 10 s, so that a de
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from starlette.concurrency import run_in_threadpool
 
@@ -19,8 +19,10 @@ from collector.store.clips import find_clip
 from collector.store.database import Database
 from collector.store.errors import StoreUnavailable
 from collector.store.overview import list_boxes
+from collector.store.reach import Place, places
 from collector.web import shapes
-from collector.web.rights import Right
+from collector.web.rights import Identity, Right
+from collector.web.shapes import Json
 
 POLL_S = 0.1
 BEAT_S = 10.0
@@ -30,16 +32,27 @@ _READERS = 200
 
 @dataclass(frozen=True)
 class LiveEvent:
-    """One event of the stream; only those who hold `right` get it."""
+    """One event of the stream; only those who hold `right` where it happened (`place`) get it.
+
+    `waiting`: how many incidents are new, by place, where the event tells that too.
+    """
 
     id: int
     name: Literal["episode", "clip", "incident", "alert", "box"]
-    data: str
+    data: Json
     right: Right
+    place: Place | None
+    waiting: Mapping[Place, int] | None = None
 
-    def encode(self) -> bytes:
-        """As it travels."""
-        return f"id: {self.id}\nevent: {self.name}\ndata: {self.data}\n\n".encode()
+    def encode_for(self, reader: Identity) -> bytes | None:
+        """As it travels to this reader; None when it is not theirs to know."""
+        if not (reader.may(self.right) and reader.reach.covers(self.place)):
+            return None
+        data = self.data
+        if self.waiting is not None:
+            data = data | {"waiting": sum(n for place, n in self.waiting.items() if reader.reach.covers(place))}
+        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+        return f"id: {self.id}\nevent: {self.name}\ndata: {text}\n\n".encode()
 
 
 @dataclass(eq=False)
@@ -144,11 +157,15 @@ def events_of(connection: tail.Connection, found: Sequence[tail.Change]) -> list
             newest.pop(thing, None)
             newest[thing] = change.id
     told = []
+    where = places(connection) if newest else {}
+    has_incident = any(kind == "incident" for kind, _ in newest)
+    waiting = rows.new_incidents_by_place(connection) if has_incident else None
     for (kind, ref), number in newest.items():
-        body = _body(connection, kind, ref)
-        if body is not None:
-            name, right = _NAMES[kind]
-            told.append(LiveEvent(number, name, json.dumps(body, ensure_ascii=False, separators=(",", ":")), right))
+        told_of = _body(connection, kind, ref)
+        if told_of is not None:
+            (body, box), (name, right) = told_of, _NAMES[kind]
+            place = None if box is None else where.get(box)
+            told.append(LiveEvent(number, name, body, right, place, waiting if kind == "incident" else None))
     return told
 
 
@@ -169,23 +186,25 @@ def _things(connection: tail.Connection, change: tail.Change) -> Iterable[tuple[
     return [(change.kind, change.ref)] if change.kind in _NAMES else []
 
 
-def _body(connection: tail.Connection, kind: str, ref: str) -> dict[str, Any] | None:
+def _body(connection: tail.Connection, kind: str, ref: str) -> tuple[Json, str | None] | None:
+    """What is told of it, and the box that it is of; an alert about the server itself is of none."""
     if kind == "episode":
         episode = rows.find_episode(connection, ref)
-        return None if episode is None else shapes.episode_json(episode)
+        return None if episode is None else (shapes.episode_json(episode), episode.box)
     if kind == "clip":
         clip = find_clip(connection, ref)
         if clip is None:
             return None
         incident = None if clip.episode is None else rows.incident_of_episode(connection, clip.episode)
-        return {**shapes.clip_json(clip), "incident": incident}
+        return {**shapes.clip_json(clip), "incident": incident}, clip.box
     if kind == "incident":
         incident_row = rows.find_incident(connection, ref)
         if incident_row is None:
             return None
-        return {**shapes.incident_json(incident_row), "waiting": rows.count_new_incidents(connection)}
+        return shapes.incident_json(incident_row), incident_row.box
     if kind == "alert":
         alert = rows.find_alert(connection, ref)
-        return None if alert is None else shapes.alert_json(alert)
-    box = list_boxes(connection, ref)
-    return shapes.box_json(box[0]) if box else None
+        box = None if alert is None or alert["camera"] is None else alert["camera"].partition("/")[0]
+        return None if alert is None else (shapes.alert_json(alert), box)
+    found = list_boxes(connection, ref)
+    return (shapes.box_json(found[0]), ref) if found else None

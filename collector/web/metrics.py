@@ -10,6 +10,8 @@ from starlette.responses import Response
 
 from collector.store import figures
 from collector.store.overview import BoxView, list_boxes
+from collector.store.reach import EVERYWHERE
+from collector.web.access import refuse
 from collector.web.api import query_of
 from collector.web.desk import Asked, Desk
 
@@ -19,6 +21,8 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 def metrics(desk: Desk, asked: Asked) -> Response:
     """The whole exposition."""
     query_of(asked)
+    if asked.who.reach != EVERYWHERE:  # the figures are of the whole collector
+        refuse(desk, asked, "see_metrics")
     with desk.database.read() as connection:
         boxes = list_boxes(connection)
         totals = figures.read_figures(connection)

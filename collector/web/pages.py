@@ -6,14 +6,14 @@ from starlette.responses import RedirectResponse, Response
 
 from collector.store import desk as rows
 from collector.store.clips import Clip
-from collector.store.desk import Episode, Incident, Wanted
+from collector.store.desk import Episode, Wanted
 from collector.store.overview import BoxView, list_boxes
 from collector.web.access import is_own_path
-from collector.web.api import INCIDENT_STATES, query_of, take
+from collector.web.api import INCIDENT_STATES, incident_of, query_of, take
 from collector.web.cards import card_of, days_of
 from collector.web.desk import Asked, Desk
 from collector.web.problems import not_found
-from collector.web.query import cursor, require_uuid
+from collector.web.query import cursor
 from collector.web.render import render
 
 ON_ONE_PAGE = 40
@@ -45,10 +45,10 @@ def home(desk: Desk, asked: Asked) -> Response:
         return RedirectResponse("/boxes", 303)
     query = query_of(asked, "state", "after")
     state = query.one_of("state", INCIDENT_STATES)
-    wanted = Wanted(state=state, after=query.after(), limit=ON_ONE_PAGE)
+    wanted = Wanted(state=state, after=query.after(), limit=ON_ONE_PAGE, reach=asked.who.reach)
     with desk.database.read() as connection:
         found = rows.list_incidents(connection, wanted)
-        waiting = rows.count_new_incidents(connection)
+        waiting = rows.count_new_incidents(connection, asked.who.reach)
     more = cursor(found[-1].start_ms, found[-1].id) if len(found) == ON_ONE_PAGE else None
     return render(
         desk,
@@ -65,17 +65,17 @@ def home(desk: Desk, asked: Asked) -> Response:
 def card(desk: Desk, asked: Asked) -> Response:
     """One incident as it stands in the feed: what the page asks for when an event arrives."""
     query_of(asked)
-    return render(desk, asked, "card_alone.html", card=card_of(_incident(desk, asked)))
+    return render(desk, asked, "card_alone.html", card=card_of(incident_of(desk, asked)))
 
 
 def incident(desk: Desk, asked: Asked) -> Response:
     """One incident: clip, reason, episodes, acknowledgement, neighbours."""
     wanted = query_of(asked, "episode").text("episode")
-    found = _incident(desk, asked)
+    found = incident_of(desk, asked)
     with desk.database.read() as connection:
-        beside = rows.neighbours(connection, found)
+        beside = rows.neighbours(connection, found, asked.who.reach)
         history = rows.incident_history_of(connection, found.id)
-        waiting = rows.count_new_incidents(connection)
+        waiting = rows.count_new_incidents(connection, asked.who.reach)
     chosen = next((episode for episode in found.episodes if episode.id == wanted), None)
     if wanted is not None and chosen is None:
         raise not_found("episode", wanted)
@@ -105,19 +105,10 @@ def boxes(desk: Desk, asked: Asked) -> Response:
     """Every box, worst first."""
     query_of(asked)
     with desk.database.read() as connection:
-        found = list_boxes(connection)
-        waiting = rows.count_new_incidents(connection)
+        found = list_boxes(connection, reach=asked.who.reach)
+        waiting = rows.count_new_incidents(connection, asked.who.reach)
     found.sort(key=_worst_first)
     return render(desk, asked, "boxes.html", boxes=found, waiting=waiting)
-
-
-def _incident(desk: Desk, asked: Asked) -> Incident:
-    name = require_uuid(asked.request.path_params["id"], "incident")
-    with desk.database.read() as connection:
-        found = rows.find_incident(connection, name)
-    if found is None:
-        raise not_found("incident", name)
-    return found
 
 
 def _playable(episode: Episode) -> bool:

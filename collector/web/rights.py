@@ -1,26 +1,39 @@
-"""Who may do what: the one table of roles and rights. Pure.
+"""Who may do what: the one table of roles and rights, as docs/ref/rights.md says it to people. Pure.
 
-A route names the right it needs when it is built, so a route without one cannot exist; `PUBLIC` is said, never assumed.
+A route names the right it needs when it is built, so a route without one cannot exist; `public` is said, never assumed.
+Where a right holds is the user's reach: communes and sites.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from collector.store.reach import EVERYWHERE, Reach
+
 Right = Literal[
-    "public", "signed_in", "see_incidents", "see_media", "acknowledge", "see_fleet", "see_metrics", "see_audit"
-]
+    "public", "signed_in", "see_incidents", "see_media", "export", "acknowledge", "delete", "see_fleet",
+    "see_metrics", "see_audit",
+]  # fmt: skip
 Role = Literal["administrator", "officer", "technician", "auditor"]
 
 ROLES: tuple[Role, ...] = ("administrator", "officer", "technician", "auditor")
+GIVEN: tuple[Right, ...] = (
+    "see_incidents", "see_media", "export", "acknowledge", "delete", "see_fleet", "see_metrics", "see_audit",
+)  # fmt: skip
+"""The rights that a user can have beside their role's, or not have in spite of it."""
 
 RIGHTS_OF_ROLE: dict[str, frozenset[Right]] = {
-    "administrator": frozenset(
-        {"signed_in", "see_incidents", "see_media", "acknowledge", "see_fleet", "see_metrics", "see_audit"}
-    ),
-    "officer": frozenset({"signed_in", "see_incidents", "see_media", "acknowledge", "see_fleet"}),
+    "administrator": frozenset({"signed_in", *GIVEN}),
+    "officer": frozenset({"signed_in", "see_incidents", "see_media", "export", "acknowledge", "see_fleet"}),
     "technician": frozenset({"signed_in", "see_fleet", "see_metrics"}),
     "auditor": frozenset({"signed_in", "see_incidents", "see_media", "see_fleet", "see_audit"}),
 }
+
+
+def rights_of(role: str, also: Iterable[str] = (), without: Iterable[str] = ()) -> frozenset[str]:
+    """The rights of a user; a role that is not in the table holds none."""
+    more = set(also) & set(GIVEN)
+    return frozenset((RIGHTS_OF_ROLE.get(role, frozenset()) | more) - set(without))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +43,11 @@ class Identity:
     name: str
     role: str
     by: Literal["session", "token"]
+    rights: frozenset[str] = frozenset()
+    reach: Reach = EVERYWHERE
     csrf: str | None = None
     session: str | None = None
 
     def may(self, right: Right) -> bool:
-        """True when this role holds the right; a role that is not in the table holds none."""
-        return right == "public" or right in RIGHTS_OF_ROLE.get(self.role, frozenset())
+        """True when this person or program holds the right."""
+        return right == "public" or right in self.rights

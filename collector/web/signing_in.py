@@ -59,7 +59,7 @@ def login(desk: Desk, asked: Asked) -> Response:
         if asked.identity is not None and asked.identity.session is not None:
             users.end_session(connection, asked.identity.session)
         users.add_session(connection, secret, name, secrets.token_urlsafe(32), asked.now_ms, asked.now_ms + longest_ms)
-        came_in = Identity(name=name, role=user.role, by="session")
+        came_in = Identity(name=name, role=user.role, by="session")  # its rights come with its first request
         note(connection, replace(asked, identity=came_in), "sign_in")
     _log.info("signed in", name=name, role=user.role, address=address)
     answer = RedirectResponse(_next(asked.form.get("next")), 303)

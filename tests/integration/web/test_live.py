@@ -10,7 +10,9 @@ from queue import Empty, Queue
 import httpx
 import pytest
 
-from collector.store import desk, live
+from collector.store import desk, live, users
+from collector.store.reach import Reach, Spot
+from collector.web import live as live_events
 from tests.support.clock import FakeClock
 from tests.support.duty import NOW_MS, Duty
 from tests.support.web_server import serving
@@ -172,3 +174,42 @@ def test_a_last_event_that_is_no_number_is_refused(duty, address, last):
     answer = httpx.get(f"{address}/api/v1/live", headers=headers)
     assert answer.status_code == 400
     assert answer.json()["where"] == "Last-Event-ID"
+
+
+def test_a_reader_hears_only_of_their_own_commune_and_counts_only_what_waits_there(duty, address):
+    duty.box("nha-rong-09", "Nhà rông", ("san",), commune="Xã Tân Lập")
+    with duty.database.write() as connection:
+        standing = users.Standing(Reach((Spot("Xã Tân Lập"),)))
+        users.add_user(connection, "y-moan", "no hash", "officer", duty.now_ms, standing)
+        users.add_token(connection, "of-tan-lap", "desk", "y-moan", "officer", duty.now_ms)
+    with listening(address, "of-tan-lap") as near, listening(address, duty.token("administrator")) as far:
+        elsewhere = duty.started("nga-ba-cho", "duong-lon", NOW_MS)
+        duty.incident("nga-ba-cho/duong-lon", elsewhere, start_ms=NOW_MS, last_ms=NOW_MS)
+        here = duty.started("nha-rong-09", "san", NOW_MS)
+        incident = duty.incident("nha-rong-09/san", here, start_ms=NOW_MS, last_ms=NOW_MS)
+        assert far.next("episode")[1]["id"] == elsewhere
+        assert far.next("incident")[1]["waiting"] == 4
+        assert far.next("incident")[1]["waiting"] == 5
+        assert near.next("episode")[1]["id"] == here
+        _, told, _ = near.next("incident")
+        assert (told["id"], told["waiting"]) == (incident, 1)
+        assert near.names_so_far() == []
+
+
+def test_a_reach_that_changes_holds_for_who_listens_already(duty, address, monkeypatch):
+    monkeypatch.setattr(live_events, "BEAT_S", 0.2)
+    with duty.database.write() as connection:
+        users.add_user(connection, "y-moan", "no hash", "officer", duty.now_ms)
+        users.add_token(connection, "of-tan-lap", "desk", "y-moan", "officer", duty.now_ms)
+    with listening(address, "of-tan-lap") as events:
+        duty.started("nga-ba-cho", "duong-lon", NOW_MS)
+        events.next("episode")
+        with duty.database.write() as connection:
+            standing = users.Standing(Reach((Spot("Xã Tân Lập"),)))
+            users.change_user(connection, "y-moan", "officer", standing)
+        events.next("beat")
+        events.next("beat")
+        duty.started("nga-ba-cho", "duong-lon", NOW_MS)
+        events.next("beat")
+        events.next("beat")
+        assert "episode" not in events.names_so_far()

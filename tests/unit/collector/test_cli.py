@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from collector.cli import main
 from collector.store import users
 from collector.store.database import open_database, sqlite_url
+from collector.store.reach import EVERYWHERE, Reach, Spot
 from collector.web.passwords import Passwords
 
 
@@ -163,3 +164,38 @@ def test_audit_verify_prints_a_seal_and_finds_what_was_changed(shell: Shell) -> 
     assert shell.run("audit", "verify", "--seal", "7").exit_code == 2
     gone = shell.run("audit", "verify", "--seal", f"9:{'a' * 64}")
     assert "the end was cut off" in gone.output
+
+
+def test_a_user_is_given_places_and_single_rights_and_keeps_what_a_change_does_not_name(shell: Shell) -> None:
+    added = shell.run(
+        "user", "add", "lan", "--role", "officer", "--commune", "Xã A", "--site", "Xã B/Trường", "--without", "export"
+    )
+    assert "lan may sign in as officer, only in Xã A, Xã B / Trường, with the password" in added.output
+
+    def standing() -> users.Standing:
+        database = open_database(sqlite_url(shell.folder / "data" / "collector.sqlite"))
+        with database.read() as connection:
+            found = users.find_user(connection, "lan")
+        database.close()
+        assert found is not None
+        return found.standing
+
+    reach = Reach((Spot("Xã A"), Spot("Xã B", "Trường")))
+    assert standing() == users.Standing(reach, frozenset(), frozenset({"export"}))
+    assert shell.run("user", "change", "lan", "--also", "see_audit").exit_code == 0
+    assert standing() == users.Standing(reach, frozenset({"see_audit"}), frozenset())
+    shell.run("user", "change", "lan", "--everywhere", "--role", "auditor")
+    assert standing() == users.Standing(EVERYWHERE, frozenset({"see_audit"}), frozenset())
+    shell.run("user", "change", "lan", "--as-role")
+    assert standing() == users.Standing()
+    line = json.loads(shell.run("audit", "list", "--json", "--limit", "1").output)
+    assert (line["ref"], line["detail"]) == ("lan", {"did": "change", "role": "auditor", "where": "everywhere"})
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--site", "Trường"), ("--everywhere", "--commune", "A"), ("--also", "fly"), ("--as-role", "--also", "export")],
+)
+def test_places_and_rights_that_make_no_sense_are_refused(shell: Shell, words: tuple[str, ...]) -> None:
+    assert shell.run("user", "add", "lan", "--role", "officer", *words).exit_code == 2
+    assert shell.run("user", "change", "nobody", "--everywhere").exit_code == 1
