@@ -26,6 +26,7 @@ PURE = (
     "edge_agent.camera.sizes",
     "edge_agent.camera.timeline",
     "collector.fleet.state",
+    "collector.store.dating",
     "collector.alerts.rules",
     "collector.alerts.incidents",
 )

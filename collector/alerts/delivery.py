@@ -137,18 +137,18 @@ class Delivery:
         if subject is None:
             text = AlertText(alert.title or "Vọng Gác", alert.body or "", alert.rings)
             return mark_late(text, late_ms, self._channel.language) if late_ms else text
-        clock_set = subject.clock != "unset"
+        has_date = subject.dated is not None or subject.clock != "unset"
         link = None if self._public_url is None else f"{self._public_url.rstrip('/')}/incidents/{alert.incident}"
         facts = AlertFacts(
             subject=subject_of_kind(subject.kind),
             box=subject.box,
             camera=subject.camera,
             site=subject.site,
-            at_ms=subject.start_ms if clock_set else subject.received_ms,
+            at_ms=subject.start_ms if has_date else subject.received_ms,
             rings=alert.rings,
             zones=subject.zones,
             late_ms=late_ms,
-            clock_set=clock_set,
+            clock_set=has_date and subject.dated != "uncertain",
             link=link,
         )
         return write(facts, self._channel.language, self._zone)

@@ -198,7 +198,7 @@ def facts_of(episode: store.ClaimedEpisode) -> EpisodeFacts:
         zones=episode.zones,
         kind=episode.kind,
         score=episode.score,
-        clock_set=episode.clock != "unset",
+        clock_set=episode.dated is not None or episode.clock != "unset",
     )
 
 

@@ -67,10 +67,10 @@ class Hours:
 
 @dataclass(frozen=True)
 class EpisodeFacts:
-    """An episode as far as it is known. Times are the box's wall clock, except `received_ms` (the collector's).
+    """An episode as far as it is known. Times are the best known (boots.py), except `received_ms` (the collector's).
 
-    `last_ms` is the last motion known so far. Where the box's clock was not set (`clock_set` False), its own times mean
-    nothing and the time of arrival stands in for them.
+    `last_ms` is the last motion known so far. Where the times are the box's own and its clock was not set (`clock_set`
+    False), they mean nothing and the time of arrival stands in for them.
     """
 
     id: str

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from collector.ingest import places
 from collector.ingest.leftovers import remove_unowned
 from collector.ingest.unreadable import numbered
-from collector.store import boxes, clips, commands, episodes, ledger, left_behind, live, snapshots
+from collector.store import boots, boxes, clips, commands, episodes, ledger, left_behind, live, snapshots
 from collector.store.database import Connection, Database, one_of_many
 from collector.store.errors import Conflict, StoreUnavailable
 from vonggac.daemon.crash_points import reach
@@ -222,6 +222,8 @@ def _store(connection: Connection, message: _Read, wrong_files: list[str]) -> Ou
     if message.envelope is None or message.body is None:
         return _store_picture(connection, message)
     envelope, body, received_ms = message.envelope, message.envelope.body, message.arrived.received_ms
+    if not isinstance(body, Offline):  # a last will is as old as its connection
+        boots.hear(connection, envelope, received_ms)
     if body.sequenced:
         return _store_event(connection, message, envelope, message.body, wrong_files)
     is_new = True

@@ -69,6 +69,7 @@ class AlertSubject:
     zones: tuple[str, ...]
     kind: str
     clock: str
+    dated: str | None
     snapshot_sha256: str | None
 
 
@@ -167,6 +168,7 @@ def subject_of(connection: Connection, episode: str) -> AlertSubject | None:
             episodes.c.zones,
             episodes.c.kind,
             episodes.c.clock,
+            episodes.c.dated,
             episodes.c.snapshot_sha256,
         )
         .join(cameras, cameras.c.id == episodes.c.camera)

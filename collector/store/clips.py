@@ -6,10 +6,12 @@ A clip is `stored` only after its file is whole, compared, synced and renamed: s
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, select, tuple_, update
 
 from collector.store import left_behind
+from collector.store.boots import UNKNOWN, Calendar, clip_times, moment
 from collector.store.boxes import ensure_camera
 from collector.store.errors import Conflict
 from collector.store.schema import clips, losses, uploads
@@ -28,6 +30,10 @@ class Clip:
     episode: str | None
     camera: str | None
     first_frame_ms: int | None
+    dated: str | None
+    boot_id: str | None
+    box_first_frame_ms: int | None
+    first_frame_mono_ms: int | None
     duration_ms: int | None
     codec: str | None
     width: int | None
@@ -82,7 +88,7 @@ def announce(connection: Connection, envelope: Envelope, body: ClipReady, receiv
         "size_bytes": body.size_bytes,
         "episode": body.episode,
         "camera": ensure_camera(connection, envelope.box, body.camera, received_ms),
-        "first_frame_ms": body.first_frame_ms,
+        **_first_frame(connection, envelope, body),
         "duration_ms": body.duration_ms,
         "codec": body.codec,
         "width": body.width,
@@ -111,6 +117,16 @@ def announce(connection: Connection, envelope: Envelope, body: ClipReady, receiv
         told |= {"state": "announced", "path": None, "stored_ms": None}
     connection.execute(update(clips).where(clips.c.id == body.clip).values(**told))
     return wrong_file
+
+
+def _first_frame(connection: Connection, envelope: Envelope, body: ClipReady) -> dict[str, Any]:
+    at = moment(envelope, body.first_frame_ms)
+    values = {"boot_id": at.boot_id, "first_frame_mono_ms": at.mono_ms, "clock": at.clock}
+    if body.boot_id is not None and body.first_frame_mono_ms is not None:
+        clock = at.clock if body.boot_id == at.boot_id else UNKNOWN
+        values = {"boot_id": body.boot_id, "first_frame_mono_ms": body.first_frame_mono_ms, "clock": clock}
+    values["box_first_frame_ms"] = body.first_frame_ms
+    return values | clip_times(Calendar(connection, envelope.box), values)
 
 
 def lose(connection: Connection, envelope: Envelope, body: DataLost) -> None:

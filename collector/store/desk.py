@@ -57,6 +57,13 @@ class Episode:
     kind: str
     reason: str | None
     clock: str
+    dated: str | None
+    earliest_ms: int | None
+    latest_ms: int | None
+    boot_id: str | None
+    box_start_ms: int | None
+    box_last_ms: int | None
+    start_mono_ms: int | None
     first_received_ms: int
     received_ms: int
     snapshot: str | None = None
@@ -121,7 +128,7 @@ _EPISODE_COLUMNS = tuple(
     episodes.c[name]
     for name in (
         "id", "box", "camera", "start_ms", "last_ms", "end_ms", "rectangle", "zones", "score", "kind", "reason",
-        "clock", "first_received_ms", "received_ms", "snapshot_sha256",
+        "clock", "dated", "earliest_ms", "latest_ms", "boot_id", "box_start_ms", "box_last_ms", "start_mono_ms", "first_received_ms", "received_ms", "snapshot_sha256",
     )
 )  # fmt: skip
 _CLIP_COLUMNS = tuple(clips.c[name] for name in Clip.__dataclass_fields__)

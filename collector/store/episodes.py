@@ -1,7 +1,8 @@
 """Episodes as projected from their events, in whatever order these arrive.
 
-Each step commutes with every other: start is the least start named, rectangle, zones and score grow while the episode
-goes on, and its end overrides them for good. So the same messages lead to the same row in any order. A message can come
+Each step commutes with every other: start is the first start named, rectangle, zones and score grow while the episode
+goes on, and its end overrides them for good. So the same messages lead to the same row in any order. First and last are
+by the monotonic clock of the boot; boots.py makes the best known times of them. A message can come
 under a second number: a box that reads a corrupt outbox into a new one sends it again.
 """
 
@@ -10,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from collector.store import left_behind
+from collector.store.boots import UNKNOWN, Calendar, episode_times, moment, state_times
 from collector.store.boxes import ensure_camera
 from collector.store.database import insert_ignoring
 from collector.store.errors import Conflict
@@ -25,7 +27,7 @@ from vonggac.wire.messages import (
     Tamper,
 )
 
-_CLOCKS = ("synced", "holdover", "unset")
+_CLOCKS = (UNKNOWN, "synced", "holdover", "unset")
 
 
 def project(
@@ -37,37 +39,48 @@ def project(
     """Fold one message into its episode's row. Raises Conflict when the episode is another camera's."""
     camera = ensure_camera(connection, envelope.box, body.camera, received_ms)
     row = connection.execute(select(episodes).where(episodes.c.id == body.episode)).one_or_none()
+    calendar = Calendar(connection, envelope.box)
     if row is None:
-        connection.execute(insert(episodes).values(**_first(envelope, body, camera, received_ms)))
+        values = _first(envelope, body, camera, received_ms)
+        connection.execute(insert(episodes).values(**values | episode_times(calendar, values)))
         return
     if row.camera != camera:
         raise Conflict(f"episode {body.episode} belongs to camera {row.camera}")
-    values: dict[str, Any] = {
+    values = {
         "received_ms": max(row.received_ms, received_ms),
         "first_received_ms": min(row.first_received_ms, received_ms),
-        "clock": max(row.clock, envelope.clock, key=_CLOCKS.index),
         "outbox": envelope.outbox,
         "rules_ms": None,  # it says more now: the alert rules look again
     }
     if isinstance(body, EpisodeEnded):
-        values |= _ended(body) | {"snapshot_sha256": body.snapshot_sha256 or row.snapshot_sha256}
+        values |= _ended(envelope, body) | {"snapshot_sha256": body.snapshot_sha256 or row.snapshot_sha256}
+        if _by_earlier_boot(body):
+            values["clock"] = row.clock
     elif isinstance(body, EpisodeStarted):
         values["snapshot_sha256"] = row.snapshot_sha256 or body.snapshot_sha256
     if (row.end_ms is None or row.reason == left_behind.REASON) and not isinstance(body, EpisodeEnded):
-        values |= _grown(row, body) | {"end_ms": None, "reason": None}
+        values |= _grown(row, envelope, body) | {"end_ms": None, "reason": None}
+    elif row.reason == "cut" and not isinstance(body, EpisodeEnded):
+        values["clock"] = max(row.clock, envelope.clock, key=_CLOCKS.index)  # whoever told the end did not know
+    now = {**row._mapping, **values}
+    if now["box_start_ms"] is not None:
+        values |= episode_times(calendar, now)
     connection.execute(update(episodes).where(episodes.c.id == body.episode).values(**values))
 
 
 def _first(
     envelope: Envelope, body: EpisodeStarted | EpisodeUpdated | EpisodeEnded, camera: str, received_ms: int
 ) -> dict[str, Any]:
-    start_ms = body.last_ms if isinstance(body, EpisodeUpdated) else body.start_ms
+    at = moment(envelope, body.last_ms if isinstance(body, EpisodeUpdated) else body.start_ms)
     values: dict[str, Any] = {
         "id": body.episode,
         "box": envelope.box,
         "camera": camera,
-        "start_ms": start_ms,
-        "last_ms": start_ms,
+        "boot_id": at.boot_id,
+        "box_start_ms": at.wall_ms,
+        "box_last_ms": at.wall_ms,
+        "start_mono_ms": at.mono_ms,
+        "last_mono_ms": at.mono_ms,
         "end_ms": None,
         "rectangle": list(body.box),
         "zones": sorted(set(body.zones)),
@@ -81,14 +94,25 @@ def _first(
         "first_received_ms": received_ms,
         "received_ms": received_ms,
     }
-    return values | (_ended(body) if isinstance(body, EpisodeEnded) else {})
+    return values | (_ended(envelope, body) if isinstance(body, EpisodeEnded) else {})
 
 
-def _ended(body: EpisodeEnded) -> dict[str, Any]:
+def _by_earlier_boot(body: EpisodeEnded) -> bool:
+    return body.boot_id is not None and body.start_mono_ms is not None
+
+
+def _ended(envelope: Envelope, body: EpisodeEnded) -> dict[str, Any]:
+    start_mono_ms, boot_id = moment(envelope, body.start_ms).mono_ms, envelope.boot_id
+    if body.boot_id is not None and body.start_mono_ms is not None:
+        start_mono_ms, boot_id = body.start_mono_ms, body.boot_id
     return {
-        "start_ms": body.start_ms,
-        "last_ms": body.end_ms,
+        "boot_id": boot_id,
+        "box_start_ms": body.start_ms,
+        "box_last_ms": body.end_ms,
+        "start_mono_ms": start_mono_ms,
+        "last_mono_ms": start_mono_ms + body.end_ms - body.start_ms,
         "end_ms": body.end_ms,
+        "clock": UNKNOWN if _by_earlier_boot(body) else envelope.clock,
         "rectangle": list(body.box),
         "zones": sorted(set(body.zones)),
         "score": body.score,
@@ -98,11 +122,22 @@ def _ended(body: EpisodeEnded) -> dict[str, Any]:
     }
 
 
-def _grown(row: Row[Any], body: EpisodeStarted | EpisodeUpdated) -> dict[str, Any]:
-    at_ms = body.last_ms if isinstance(body, EpisodeUpdated) else body.start_ms
+def _grown(row: Row[Any], envelope: Envelope, body: EpisodeStarted | EpisodeUpdated) -> dict[str, Any]:
+    at = moment(envelope, body.last_ms if isinstance(body, EpisodeUpdated) else body.start_ms)
+    here = (at.mono_ms, at.wall_ms)
+    if row.boot_id is None:  # from before boots were known here: the box's wall clock is all there is
+        first, last = (None, min(row.start_ms, at.wall_ms)), (None, max(row.last_ms, at.wall_ms))
+    elif row.boot_id == at.boot_id:
+        first = min((row.start_mono_ms, row.box_start_ms), here)
+        last = max((row.last_mono_ms, row.box_last_ms), here)
+    else:
+        first, last = (row.start_mono_ms, row.box_start_ms), (row.last_mono_ms, row.box_last_ms)
     values: dict[str, Any] = {
-        "start_ms": min(row.start_ms, at_ms),
-        "last_ms": max(row.last_ms, at_ms),
+        "box_start_ms": first[1],
+        "box_last_ms": last[1],
+        "start_mono_ms": first[0],
+        "last_mono_ms": last[0],
+        "clock": max(row.clock, envelope.clock, key=_CLOCKS.index),
         "rectangle": list(_union(tuple(row.rectangle), body.box)),
         "zones": sorted({*row.zones, *body.zones}),
         "score": max(row.score, body.score),
@@ -121,6 +156,8 @@ def record_camera_state(
 ) -> str:
     """One change of a camera's picture; the newest `since_ms` of each aspect is the present. Returns the camera."""
     camera = ensure_camera(connection, envelope.box, body.camera, received_ms)
+    at = moment(envelope, body.since_ms)
+    values = {"boot_id": at.boot_id, "mono_ms": at.mono_ms, "box_since_ms": at.wall_ms, "clock": at.clock}
     if isinstance(body, Tamper):
         aspect, bad, reason = body.kind, body.active, None
     else:
@@ -132,7 +169,8 @@ def record_camera_state(
         camera=camera,
         aspect=aspect,
         bad=bad,
-        since_ms=body.since_ms,
+        **values,
+        **state_times(Calendar(connection, envelope.box), values),
         reason=reason,
         received_ms=received_ms,
     )

@@ -27,6 +27,7 @@ class ClaimedEpisode:
     kind: str
     score: float
     clock: str
+    dated: str | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -109,6 +109,27 @@ events = Table(
     Index("ix_events_received_ms", "received_ms"),
 )
 
+boots = Table(  # of each boot of a box, what bounds the time of what it told: see dating.py
+    "boots",
+    metadata,
+    Column("box", Text, ForeignKey("boxes.id"), primary_key=True),
+    Column("boot_id", Text, primary_key=True),
+    Column("latest_offset_ms", BigInteger, nullable=False),  # least of received_ms - mono_ms
+    Column("last_mono_ms", BigInteger, nullable=False),
+    Column("received_ms", BigInteger, nullable=False),  # of the last message
+    Column("outbox", Text),  # NULL while it has numbered nothing
+    Column("first_seq", BigInteger),
+)
+
+clock_anchors = Table(  # wall - mono of messages made while synced: one for each stretch in which it was the same
+    "clock_anchors",
+    metadata,
+    Column("box", Text, ForeignKey("boxes.id"), primary_key=True),
+    Column("boot_id", Text, primary_key=True),
+    Column("mono_ms", BigInteger, primary_key=True),
+    Column("offset_ms", BigInteger, nullable=False),
+)
+
 sequences = Table(  # which numbers of each outbox are here: disjoint inclusive ranges, one row where nothing is missing
     "sequences",
     metadata,
@@ -145,9 +166,19 @@ episodes = Table(
     Column("id", Text, primary_key=True),
     Column("box", Text, ForeignKey("boxes.id"), nullable=False),
     Column("camera", Text, ForeignKey("cameras.id"), nullable=False),
+    # the best known times, dated by boots.py from those below
     Column("start_ms", BigInteger, nullable=False),
     Column("last_ms", BigInteger, nullable=False),  # last motion known so far; = end_ms once ended
     Column("end_ms", BigInteger),  # NULL while it goes on
+    Column("dated", Text),  # told | corrected | uncertain; NULL: as the box said, before its boots were known here
+    Column("earliest_ms", BigInteger),  # where start_ms is uncertain; NULL = nothing is known before
+    Column("latest_ms", BigInteger),
+    # as the box told them, by its wall clock and since the boot; NULL where `dated` is
+    Column("boot_id", Text),
+    Column("box_start_ms", BigInteger),
+    Column("box_last_ms", BigInteger),
+    Column("start_mono_ms", BigInteger),
+    Column("last_mono_ms", BigInteger),
     Column("rectangle", JSON, nullable=False),  # [x0, y0, x1, y1] in 0..1
     Column("zones", JSON, nullable=False),
     Column("score", Float, nullable=False),
@@ -155,7 +186,7 @@ episodes = Table(
     Column("reason", Text),  # why it ended: quiet | split | lost | stopped | cut | left_behind (store/left_behind.py)
     Column("path", JSON, nullable=False),  # [[t_ms, x, y], …]
     Column("snapshot_sha256", Text),  # the best one named so far
-    Column("clock", Text, nullable=False),  # of the message that gave start_ms
+    Column("clock", Text, nullable=False),  # its worth when the times were told; "unknown" = by a later boot alone
     Column("outbox", Text),  # that last spoke of it
     Column("first_received_ms", BigInteger, nullable=False),
     Column("received_ms", BigInteger, nullable=False),
@@ -164,6 +195,13 @@ episodes = Table(
     Column("rules_ms", BigInteger),
     Index("ix_episodes_start_ms_id", "start_ms", "id"),
     Index("ix_episodes_camera_start_ms_id", "camera", "start_ms", "id"),
+    Index("ix_episodes_box_boot_id", "box", "boot_id"),
+    Index(
+        "ix_episodes_uncertain",
+        "box",
+        sqlite_where=text("dated = 'uncertain'"),
+        postgresql_where=text("dated = 'uncertain'"),
+    ),
     Index(
         "ix_episodes_rules_due",
         "first_received_ms",
@@ -191,7 +229,12 @@ clips = Table(
     Column("outbox", Text),
     Column("episode", Text),
     Column("camera", Text),
-    Column("first_frame_ms", BigInteger),
+    Column("first_frame_ms", BigInteger),  # the best known
+    Column("dated", Text),  # as in episodes
+    Column("boot_id", Text),
+    Column("box_first_frame_ms", BigInteger),  # as the box told it
+    Column("first_frame_mono_ms", BigInteger),
+    Column("clock", Text),
     Column("duration_ms", BigInteger),
     Column("codec", Text),
     Column("width", Integer),
@@ -204,6 +247,13 @@ clips = Table(
     Column("deleted_ms", BigInteger),
     Column("held", Boolean, nullable=False, default=False),  # legal hold: deleted by nothing
     Index("ix_clips_episode", "episode"),
+    Index("ix_clips_box_boot_id", "box", "boot_id"),
+    Index(
+        "ix_clips_uncertain",
+        "box",
+        sqlite_where=text("dated = 'uncertain'"),
+        postgresql_where=text("dated = 'uncertain'"),
+    ),
     Index("ix_clips_camera_first_frame_ms_id", "camera", "first_frame_ms", "id"),
     Index("ix_clips_state_stored_ms", "state", "stored_ms"),
     Index(
@@ -247,9 +297,13 @@ camera_states = Table(  # camera_state and tamper events; the newest `since_ms` 
     Column("camera", Text, ForeignKey("cameras.id"), nullable=False),
     Column("aspect", Text, nullable=False),  # "picture" for camera_state, else the kind of tamper
     Column("bad", Boolean, nullable=False),  # picture down, or tamper active
-    Column("since_ms", BigInteger, nullable=False),
+    Column("since_ms", BigInteger, nullable=False),  # the best known
     Column("reason", Text),
     Column("received_ms", BigInteger, nullable=False),
+    Column("boot_id", Text),
+    Column("box_since_ms", BigInteger),  # as the box told it
+    Column("mono_ms", BigInteger),
+    Column("clock", Text),
     Index("ix_camera_states_camera_aspect_since_ms", "camera", "aspect", "since_ms"),
 )
 

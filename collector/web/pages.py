@@ -119,13 +119,16 @@ def _showing(episode: Episode) -> Showing:
     clip = next((each for each in episode.clips if each.state == "stored"), None) or next(iter(episode.clips), None)
     if clip is None or clip.first_frame_ms is None or not clip.duration_ms:
         return Showing(episode=episode, clip=clip)
-    begin_ms = min(max(0, episode.start_ms - clip.first_frame_ms), clip.duration_ms)
+    lead_ms = episode.start_ms - clip.first_frame_ms
+    if episode.start_mono_ms is not None and clip.first_frame_mono_ms is not None and episode.boot_id == clip.boot_id:
+        lead_ms = episode.start_mono_ms - clip.first_frame_mono_ms  # whatever the wall clock did in between
+    begin_ms = min(max(0, lead_ms), clip.duration_ms)
     return Showing(
         episode=episode,
         clip=clip,
         opens_ms=max(0, begin_ms - LEAD_MS),
         motion_from_ms=begin_ms,
-        motion_to_ms=min(max(begin_ms, episode.last_ms - clip.first_frame_ms), clip.duration_ms),
+        motion_to_ms=min(max(begin_ms, lead_ms + episode.last_ms - episode.start_ms), clip.duration_ms),
         duration_ms=clip.duration_ms,
     )
 

@@ -1,0 +1,216 @@
+"""What is known of the clock of each boot of each box, and the dating of all that it told, again when more is known.
+
+Everything stands in the database: a collector that was restarted goes on where it was. The box's own times are never
+changed (`box_…`); the best known ones stand beside them, and which they are (`dated`). The order of events is that of
+their numbers and is left alone, and so are the alerts: an episode that is in an incident is not shown to the rules again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Table, and_, func, insert, or_, select, text, update
+
+from collector.store.database import insert_ignoring
+from collector.store.dating import AGREES_MS, Anchor, Boot, Bounds, Dated, Told, adds, bounds_of, date
+from collector.store.live import note_change
+from collector.store.schema import (
+    boots,
+    camera_states,
+    cameras,
+    clips,
+    clock_anchors,
+    episodes,
+    incident_episodes,
+    incidents,
+)
+from vonggac.wire.messages import Envelope
+
+UNKNOWN = "unknown"
+"""The worth of a clock of which only a later boot told: it says nothing for itself."""
+_UNCERTAIN = text("dated = 'uncertain'")  # as text, so that the partial indexes of the schema are seen to fit
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A moment in the life of a boot, and what the box called it."""
+
+    boot_id: str
+    mono_ms: int
+    wall_ms: int
+    clock: str
+
+
+def moment(envelope: Envelope, wall_ms: int) -> Moment:
+    """A time that a message names: by the two clocks as they stood when it was made."""
+    return Moment(envelope.boot_id, envelope.mono_ms - (envelope.wall_ms - wall_ms), wall_ms, envelope.clock)
+
+
+def hear(connection: Connection, envelope: Envelope, received_ms: int) -> None:
+    """Learn from any message but a last will, before it is stored; what was dated by less is dated again."""
+    box, boot_id = envelope.box, envelope.boot_id
+    here = and_(boots.c.box == box, boots.c.boot_id == boot_id)
+    row = connection.execute(select(boots).where(here)).one_or_none()
+    latest_ms = received_ms - envelope.mono_ms
+    values: dict[str, Any] = {
+        "latest_offset_ms": latest_ms if row is None else min(row.latest_offset_ms, latest_ms),
+        "last_mono_ms": envelope.mono_ms if row is None else max(row.last_mono_ms, envelope.mono_ms),
+        "received_ms": received_ms if row is None else max(row.received_ms, received_ms),
+    }
+    if envelope.seq is not None and envelope.outbox is not None:
+        # A boot that numbers in two outboxes (a card was changed under it) is placed by the newer: their ids sort so.
+        if row is None or row.outbox is None or row.outbox < envelope.outbox:
+            values |= {"outbox": envelope.outbox, "first_seq": envelope.seq}
+        elif row.outbox == envelope.outbox:
+            values["first_seq"] = min(row.first_seq, envelope.seq)
+    if row is None:
+        connection.execute(insert(boots).values(box=box, boot_id=boot_id, **values))
+    else:
+        connection.execute(update(boots).where(here).values(**values))
+    narrower = row is not None and row.latest_offset_ms - latest_ms >= AGREES_MS
+    if _learn_anchor(connection, envelope) or narrower:
+        _date_again(connection, box, boot_id, received_ms)
+
+
+def _learn_anchor(connection: Connection, envelope: Envelope) -> bool:
+    if envelope.clock != "synced":
+        return False
+    new = Anchor(envelope.mono_ms, envelope.wall_ms - envelope.mono_ms)
+    if not adds(_anchors(connection, envelope.box, envelope.boot_id), new):
+        return False
+    return insert_ignoring(
+        connection,
+        clock_anchors,
+        box=envelope.box,
+        boot_id=envelope.boot_id,
+        mono_ms=new.mono_ms,
+        offset_ms=new.offset_ms,
+    )
+
+
+def _anchors(connection: Connection, box: str, boot_id: str) -> tuple[Anchor, ...]:
+    query = select(clock_anchors.c.mono_ms, clock_anchors.c.offset_ms).where(
+        clock_anchors.c.box == box, clock_anchors.c.boot_id == boot_id
+    )
+    return tuple(Anchor(*row) for row in connection.execute(query.order_by(clock_anchors.c.mono_ms)))
+
+
+class Calendar:
+    """Dates the moments of one box; reads of each boot what it needs, once."""
+
+    def __init__(self, connection: Connection, box: str) -> None:
+        self._connection = connection
+        self._box = box
+        self._anchors: dict[str, tuple[Anchor, ...]] = {}
+        self._all: dict[str, Bounds] | None = None
+
+    def date(self, told: Moment) -> Dated:
+        """When it was."""
+        if told.boot_id not in self._anchors:
+            self._anchors[told.boot_id] = _anchors(self._connection, self._box, told.boot_id)
+        anchors = self._anchors[told.boot_id]
+        needs_bounds = told.clock != "synced" and not anchors
+        bounds = self._bounds(told) if needs_bounds else Bounds(None, 0)
+        return date(Told(told.mono_ms, told.wall_ms, told.clock), anchors, bounds)
+
+    def _bounds(self, told: Moment) -> Bounds:
+        if self._all is None:
+            self._all = dict(bounds_of(self._boots()))
+        # A boot of which nothing but a later boot has told: the box's word is all there is.
+        return self._all.get(told.boot_id, Bounds(None, told.wall_ms - told.mono_ms))
+
+    def _boots(self) -> list[Boot]:
+        anchors: dict[str, list[Anchor]] = {}
+        query = select(clock_anchors).where(clock_anchors.c.box == self._box).order_by(clock_anchors.c.mono_ms)
+        for row in self._connection.execute(query):
+            anchors.setdefault(row.boot_id, []).append(Anchor(row.mono_ms, row.offset_ms))
+        return [
+            Boot(
+                boot_id=row.boot_id,
+                latest_offset_ms=row.latest_offset_ms,
+                last_mono_ms=row.last_mono_ms,
+                outbox=row.outbox,
+                first_seq=row.first_seq,
+                anchors=tuple(anchors.get(row.boot_id, ())),
+            )
+            for row in self._connection.execute(select(boots).where(boots.c.box == self._box))
+        ]
+
+
+# --- dating again ------------------------------------------------------------------------------------------------
+
+
+def episode_times(calendar: Calendar, row: Any) -> dict[str, Any]:
+    """The best known times of an episode's values; its length is monotonic, whatever the wall clock did meanwhile."""
+    if row["start_mono_ms"] is None:
+        return {"start_ms": row["box_start_ms"], "last_ms": row["box_last_ms"]} | _ended(row, row["box_last_ms"])
+    found = calendar.date(Moment(row["boot_id"], row["start_mono_ms"], row["box_start_ms"], row["clock"]))
+    last_ms = found.wall_ms + max(0, row["last_mono_ms"] - row["start_mono_ms"])
+    return {"start_ms": found.wall_ms, "last_ms": last_ms} | _how(found) | _ended(row, last_ms)
+
+
+def _ended(row: Any, last_ms: int) -> dict[str, Any]:
+    return {"end_ms": None if row["end_ms"] is None else last_ms}
+
+
+def _how(found: Dated) -> dict[str, Any]:
+    return {"dated": found.how, "earliest_ms": found.earliest_ms, "latest_ms": found.latest_ms}
+
+
+def clip_times(calendar: Calendar, row: Any) -> dict[str, Any]:
+    """The best known time of a clip's first picture."""
+    told = Moment(row["boot_id"], row["first_frame_mono_ms"], row["box_first_frame_ms"], row["clock"] or UNKNOWN)
+    found = calendar.date(told)
+    return {"first_frame_ms": found.wall_ms, "dated": found.how}
+
+
+def state_times(calendar: Calendar, row: Any) -> dict[str, Any]:
+    """The best known time since when a camera is as it is."""
+    return {
+        "since_ms": calendar.date(Moment(row["boot_id"], row["mono_ms"], row["box_since_ms"], row["clock"])).wall_ms
+    }
+
+
+def _date_again(connection: Connection, box: str, boot_id: str, now_ms: int) -> None:
+    """More is known of a boot's clock: what it told, and what is between bounds in other boots of the box."""
+    calendar = Calendar(connection, box)
+    grown = set()
+    theirs = and_(episodes.c.box == box, or_(episodes.c.boot_id == boot_id, _UNCERTAIN))
+    for episode in _changed(connection, episodes, theirs, "id", calendar, episode_times):
+        note_change(connection, "episode", episode, now_ms)
+        incident = connection.scalar(select(incident_episodes.c.incident).where(incident_episodes.c.episode == episode))
+        if incident is None:
+            # The hours of a rule may fit now. What was told already is not told again: it is in an incident.
+            connection.execute(update(episodes).where(episodes.c.id == episode).values(rules_ms=None))
+        else:
+            grown.add(incident)
+    for incident in sorted(grown):
+        _span_again(connection, incident, now_ms)
+    theirs = and_(clips.c.box == box, or_(clips.c.boot_id == boot_id, _UNCERTAIN))
+    for clip in _changed(connection, clips, theirs, "id", calendar, clip_times):
+        note_change(connection, "clip", clip, now_ms)
+    mine = select(cameras.c.id).where(cameras.c.box == box)
+    theirs = and_(camera_states.c.camera.in_(mine), camera_states.c.boot_id == boot_id)
+    _changed(connection, camera_states, theirs, "message_id", calendar, state_times)
+
+
+def _changed(
+    connection: Connection, table: Table, theirs: Any, key: str, calendar: Calendar, times_of: Any
+) -> Sequence[str]:
+    found = []
+    for row in connection.execute(select(table).where(theirs)).mappings().all():
+        times = times_of(calendar, row)
+        if any(row[name] != value for name, value in times.items()):
+            connection.execute(update(table).where(table.c[key] == row[key]).values(**times))
+            found.append(row[key])
+    return found
+
+
+def _span_again(connection: Connection, incident: str, now_ms: int) -> None:
+    span = connection.execute(
+        select(func.min(episodes.c.start_ms), func.max(episodes.c.last_ms))
+        .join(incident_episodes, incident_episodes.c.episode == episodes.c.id)
+        .where(incident_episodes.c.incident == incident)
+    ).one()
+    connection.execute(update(incidents).where(incidents.c.id == incident).values(start_ms=span[0], last_ms=span[1]))
+    note_change(connection, "incident", incident, now_ms)
