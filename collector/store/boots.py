@@ -2,7 +2,7 @@
 
 Everything stands in the database: a collector that was restarted goes on where it was. The box's own times are never
 changed (`box_…`); the best known ones stand beside them, and which they are (`dated`). The order of events is that of
-their numbers and is left alone, and so are the alerts: an episode that is in an incident is not shown to the rules again.
+their numbers and is left alone; so are alerts: an episode that is in an incident is not shown to the rules again.
 """
 
 from collections.abc import Sequence
@@ -39,11 +39,13 @@ class Moment:
     mono_ms: int
     wall_ms: int
     clock: str
+    received_ms: int  # when the collector first heard of it
 
 
-def moment(envelope: Envelope, wall_ms: int) -> Moment:
+def moment(envelope: Envelope, wall_ms: int, received_ms: int) -> Moment:
     """A time that a message names: by the two clocks as they stood when it was made."""
-    return Moment(envelope.boot_id, envelope.mono_ms - (envelope.wall_ms - wall_ms), wall_ms, envelope.clock)
+    mono_ms = envelope.mono_ms - (envelope.wall_ms - wall_ms)
+    return Moment(envelope.boot_id, mono_ms, wall_ms, envelope.clock, received_ms)
 
 
 def hear(connection: Connection, envelope: Envelope, received_ms: int) -> None:
@@ -116,8 +118,8 @@ class Calendar:
     def _bounds(self, told: Moment) -> Bounds:
         if self._all is None:
             self._all = dict(bounds_of(self._boots()))
-        # A boot of which nothing but a later boot has told: the box's word is all there is.
-        return self._all.get(told.boot_id, Bounds(None, told.wall_ms - told.mono_ms))
+        # Of some boots nothing came but what a later one told of them.
+        return self._all.get(told.boot_id, Bounds(None, told.received_ms - told.mono_ms))
 
     def _boots(self) -> list[Boot]:
         anchors: dict[str, list[Anchor]] = {}
@@ -144,7 +146,8 @@ def episode_times(calendar: Calendar, row: Any) -> dict[str, Any]:
     """The best known times of an episode's values; its length is monotonic, whatever the wall clock did meanwhile."""
     if row["start_mono_ms"] is None:
         return {"start_ms": row["box_start_ms"], "last_ms": row["box_last_ms"]} | _ended(row, row["box_last_ms"])
-    found = calendar.date(Moment(row["boot_id"], row["start_mono_ms"], row["box_start_ms"], row["clock"]))
+    told = Moment(row["boot_id"], row["start_mono_ms"], row["box_start_ms"], row["clock"], row["first_received_ms"])
+    found = calendar.date(told)
     last_ms = found.wall_ms + max(0, row["last_mono_ms"] - row["start_mono_ms"])
     return {"start_ms": found.wall_ms, "last_ms": last_ms} | _how(found) | _ended(row, last_ms)
 
@@ -159,16 +162,15 @@ def _how(found: Dated) -> dict[str, Any]:
 
 def clip_times(calendar: Calendar, row: Any) -> dict[str, Any]:
     """The best known time of a clip's first picture."""
-    told = Moment(row["boot_id"], row["first_frame_mono_ms"], row["box_first_frame_ms"], row["clock"] or UNKNOWN)
-    found = calendar.date(told)
+    at = (row["first_frame_mono_ms"], row["box_first_frame_ms"])
+    found = calendar.date(Moment(row["boot_id"], *at, row["clock"], row["announced_ms"]))
     return {"first_frame_ms": found.wall_ms, "dated": found.how}
 
 
 def state_times(calendar: Calendar, row: Any) -> dict[str, Any]:
     """The best known time since when a camera is as it is."""
-    return {
-        "since_ms": calendar.date(Moment(row["boot_id"], row["mono_ms"], row["box_since_ms"], row["clock"])).wall_ms
-    }
+    told = Moment(row["boot_id"], row["mono_ms"], row["box_since_ms"], row["clock"], row["received_ms"])
+    return {"since_ms": calendar.date(told).wall_ms}
 
 
 def _date_again(connection: Connection, box: str, boot_id: str, now_ms: int) -> None:

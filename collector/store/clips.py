@@ -88,7 +88,7 @@ def announce(connection: Connection, envelope: Envelope, body: ClipReady, receiv
         "size_bytes": body.size_bytes,
         "episode": body.episode,
         "camera": ensure_camera(connection, envelope.box, body.camera, received_ms),
-        **_first_frame(connection, envelope, body),
+        **_first_frame(connection, envelope, body, received_ms),
         "duration_ms": body.duration_ms,
         "codec": body.codec,
         "width": body.width,
@@ -119,14 +119,14 @@ def announce(connection: Connection, envelope: Envelope, body: ClipReady, receiv
     return wrong_file
 
 
-def _first_frame(connection: Connection, envelope: Envelope, body: ClipReady) -> dict[str, Any]:
-    at = moment(envelope, body.first_frame_ms)
-    values = {"boot_id": at.boot_id, "first_frame_mono_ms": at.mono_ms, "clock": at.clock}
+def _first_frame(connection: Connection, envelope: Envelope, body: ClipReady, received_ms: int) -> dict[str, Any]:
+    at = moment(envelope, body.first_frame_ms, received_ms)
+    values: dict[str, Any] = {"boot_id": at.boot_id, "first_frame_mono_ms": at.mono_ms, "clock": at.clock}
     if body.boot_id is not None and body.first_frame_mono_ms is not None:
         clock = at.clock if body.boot_id == at.boot_id else UNKNOWN
         values = {"boot_id": body.boot_id, "first_frame_mono_ms": body.first_frame_mono_ms, "clock": clock}
     values["box_first_frame_ms"] = body.first_frame_ms
-    return values | clip_times(Calendar(connection, envelope.box), values)
+    return values | clip_times(Calendar(connection, envelope.box), values | {"announced_ms": received_ms})
 
 
 def lose(connection: Connection, envelope: Envelope, body: DataLost) -> None:

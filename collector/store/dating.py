@@ -1,12 +1,12 @@
 """When something happened, from what a box said and what is known of its clock in that boot. PURE.
 
 Words: an *offset* is wall − mono of one boot, in ms: constant while nobody sets the clock, since both run at the same
-rate (Linux disciplines CLOCK_BOOTTIME's rate with the wall clock's). An *anchor* is the offset of a message that was made
-while the kernel said `synced`. Rules:
+rate (Linux disciplines CLOCK_BOOTTIME's rate with the wall clock's). An *anchor* is the offset of a message that was
+made while the kernel said `synced`. Rules:
 1. What was told while synced stands, whatever came before or after.
 2. Anything else is dated by the anchor in force: the last one before it in its boot, or, before the first, that one.
-3. A boot without any anchor: `holdover` stands where it is possible at all; `unset` is somewhere between bounds. Nothing
-   was made after the collector received it, before its boot's predecessor ended, or after its successor began.
+3. A boot without any anchor: `holdover` stands where it is possible at all; `unset` is somewhere between bounds.
+   Nothing was made after the collector received it, before its boot's predecessor ended, or after its successor began.
 4. Less than AGREES_MS of difference is no difference: nothing is changed for it.
 """
 
@@ -17,8 +17,8 @@ from typing import Literal
 How = Literal["told", "corrected", "uncertain"]
 
 AGREES_MS = 1000
-"""NTP slews what is smaller than 128 ms and steps the rest (RFC 5905, STEPT); the two clocks of an envelope are read one
-after the other on a busy board; and people read seconds."""
+"""NTP slews what is smaller than 128 ms and steps the rest (RFC 5905, STEPT); the two clocks of an envelope are read
+one after the other on a busy board; and people read seconds."""
 POSSIBLE_MS = 60_000
 """A free-running clock may be ahead of the collector's by so much before its word is called impossible."""
 
@@ -80,7 +80,7 @@ class Dated:
 
 
 def adds(anchors: Sequence[Anchor], new: Anchor) -> bool:
-    """Does `new` say more than the anchors (in order) that are here? One for each stretch of equal offsets is enough."""
+    """Does `new` say more than the anchors (in order) that are here? One a stretch of equal offsets is enough."""
     before = [anchor for anchor in anchors if anchor.mono_ms <= new.mono_ms]
     nearest = before[-1] if before else next(iter(anchors), None)
     return nearest is None or abs(nearest.offset_ms - new.offset_ms) >= AGREES_MS

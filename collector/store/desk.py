@@ -128,7 +128,8 @@ _EPISODE_COLUMNS = tuple(
     episodes.c[name]
     for name in (
         "id", "box", "camera", "start_ms", "last_ms", "end_ms", "rectangle", "zones", "score", "kind", "reason",
-        "clock", "dated", "earliest_ms", "latest_ms", "boot_id", "box_start_ms", "box_last_ms", "start_mono_ms", "first_received_ms", "received_ms", "snapshot_sha256",
+        "clock", "dated", "earliest_ms", "latest_ms", "boot_id", "box_start_ms", "box_last_ms", "start_mono_ms",
+        "first_received_ms", "received_ms", "snapshot_sha256",
     )
 )  # fmt: skip
 _CLIP_COLUMNS = tuple(clips.c[name] for name in Clip.__dataclass_fields__)

@@ -53,13 +53,13 @@ def project(
         "rules_ms": None,  # it says more now: the alert rules look again
     }
     if isinstance(body, EpisodeEnded):
-        values |= _ended(envelope, body) | {"snapshot_sha256": body.snapshot_sha256 or row.snapshot_sha256}
+        values |= _ended(envelope, body, received_ms) | {"snapshot_sha256": body.snapshot_sha256 or row.snapshot_sha256}
         if _by_earlier_boot(body):
             values["clock"] = row.clock
     elif isinstance(body, EpisodeStarted):
         values["snapshot_sha256"] = row.snapshot_sha256 or body.snapshot_sha256
     if (row.end_ms is None or row.reason == left_behind.REASON) and not isinstance(body, EpisodeEnded):
-        values |= _grown(row, envelope, body) | {"end_ms": None, "reason": None}
+        values |= _grown(row, envelope, body, received_ms) | {"end_ms": None, "reason": None}
     elif row.reason == "cut" and not isinstance(body, EpisodeEnded):
         values["clock"] = max(row.clock, envelope.clock, key=_CLOCKS.index)  # whoever told the end did not know
     now = {**row._mapping, **values}
@@ -71,7 +71,7 @@ def project(
 def _first(
     envelope: Envelope, body: EpisodeStarted | EpisodeUpdated | EpisodeEnded, camera: str, received_ms: int
 ) -> dict[str, Any]:
-    at = moment(envelope, body.last_ms if isinstance(body, EpisodeUpdated) else body.start_ms)
+    at = moment(envelope, body.last_ms if isinstance(body, EpisodeUpdated) else body.start_ms, received_ms)
     values: dict[str, Any] = {
         "id": body.episode,
         "box": envelope.box,
@@ -94,15 +94,15 @@ def _first(
         "first_received_ms": received_ms,
         "received_ms": received_ms,
     }
-    return values | (_ended(envelope, body) if isinstance(body, EpisodeEnded) else {})
+    return values | (_ended(envelope, body, received_ms) if isinstance(body, EpisodeEnded) else {})
 
 
 def _by_earlier_boot(body: EpisodeEnded) -> bool:
     return body.boot_id is not None and body.start_mono_ms is not None
 
 
-def _ended(envelope: Envelope, body: EpisodeEnded) -> dict[str, Any]:
-    start_mono_ms, boot_id = moment(envelope, body.start_ms).mono_ms, envelope.boot_id
+def _ended(envelope: Envelope, body: EpisodeEnded, received_ms: int) -> dict[str, Any]:
+    start_mono_ms, boot_id = moment(envelope, body.start_ms, received_ms).mono_ms, envelope.boot_id
     if body.boot_id is not None and body.start_mono_ms is not None:
         start_mono_ms, boot_id = body.start_mono_ms, body.boot_id
     return {
@@ -122,8 +122,10 @@ def _ended(envelope: Envelope, body: EpisodeEnded) -> dict[str, Any]:
     }
 
 
-def _grown(row: Row[Any], envelope: Envelope, body: EpisodeStarted | EpisodeUpdated) -> dict[str, Any]:
-    at = moment(envelope, body.last_ms if isinstance(body, EpisodeUpdated) else body.start_ms)
+def _grown(
+    row: Row[Any], envelope: Envelope, body: EpisodeStarted | EpisodeUpdated, received_ms: int
+) -> dict[str, Any]:
+    at = moment(envelope, body.last_ms if isinstance(body, EpisodeUpdated) else body.start_ms, received_ms)
     here = (at.mono_ms, at.wall_ms)
     if row.boot_id is None:  # from before boots were known here: the box's wall clock is all there is
         first, last = (None, min(row.start_ms, at.wall_ms)), (None, max(row.last_ms, at.wall_ms))
@@ -156,8 +158,14 @@ def record_camera_state(
 ) -> str:
     """One change of a camera's picture; the newest `since_ms` of each aspect is the present. Returns the camera."""
     camera = ensure_camera(connection, envelope.box, body.camera, received_ms)
-    at = moment(envelope, body.since_ms)
-    values = {"boot_id": at.boot_id, "mono_ms": at.mono_ms, "box_since_ms": at.wall_ms, "clock": at.clock}
+    at = moment(envelope, body.since_ms, received_ms)
+    values: dict[str, Any] = {
+        "boot_id": at.boot_id,
+        "mono_ms": at.mono_ms,
+        "box_since_ms": at.wall_ms,
+        "clock": at.clock,
+        "received_ms": received_ms,
+    }
     if isinstance(body, Tamper):
         aspect, bad, reason = body.kind, body.active, None
     else:
@@ -172,7 +180,6 @@ def record_camera_state(
         **values,
         **state_times(Calendar(connection, envelope.box), values),
         reason=reason,
-        received_ms=received_ms,
     )
     return camera
 
