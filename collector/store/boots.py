@@ -70,7 +70,8 @@ def hear(connection: Connection, envelope: Envelope, received_ms: int) -> None:
     else:
         connection.execute(update(boots).where(here).values(**values))
     narrower = row is not None and row.latest_offset_ms - latest_ms >= AGREES_MS
-    if _learn_anchor(connection, envelope) or narrower:
+    placed = "first_seq" in values and (row is None or row.first_seq != values["first_seq"])
+    if _learn_anchor(connection, envelope) or narrower or placed:
         _date_again(connection, box, boot_id, received_ms)
 
 

@@ -12,7 +12,7 @@ from tests.support.duty import NOW_MS, a_picture
 
 EPISODE_FIELDS = {
     "id", "box", "camera", "start", "last", "end", "zones", "rectangle", "score", "kind", "reason", "clock", "late_ms",
-    "received", "snapshot", "clips", "incident",
+    "received", "snapshot", "clips", "incident", "dated", "earliest", "latest", "box_start", "box_last",
 }  # fmt: skip
 
 
