@@ -27,7 +27,7 @@ WORDS = {
 @pytest.mark.parametrize("case", ["corrected", "uncertain", "before"])
 def test_the_page_says_how_the_time_is_known(sign_in, shift, duty, language, case):
     browser = sign_in("lan")
-    browser.cookies.set("language", language)
+    browser.post("/language", data={"language": language, "next": "/boxes"})
     shown = browser.get(f"/api/v1/incidents/{shift[1]}").json()["episodes"][0]["id"]
     values = {
         "dated": "uncertain" if case == "before" else case,
@@ -37,7 +37,7 @@ def test_the_page_says_how_the_time_is_known(sign_in, shift, duty, language, cas
     }
     with duty.database.write() as connection:
         connection.execute(sa.update(episodes).where(episodes.c.id == shown).values(**values))
-    page = browser.get(f"/incidents/{shift[1]}?episode={shown}", headers={"accept-language": language}).text
+    page = browser.get(f"/incidents/{shift[1]}?episode={shown}").text
     assert WORDS[language][case] in page
     assert ("≤ " in page) == (case != "corrected")
 
