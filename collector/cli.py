@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from collector.cli_audit import audit, note_by_hand
+from collector.cli_gaps import gaps
 from collector.cli_keeping import backup, fsck, prune, restore_command
 from collector.cli_options import Command, config_option, json_option, load, opened
 from collector.cli_people import token, user
@@ -197,5 +198,5 @@ _listing("clips", "Clips, the newest first.")
 _listing("incidents", "Incidents, the newest first.")
 
 
-for _command in (user, token, audit, fsck, prune, backup, restore_command):
+for _command in (user, token, audit, gaps, fsck, prune, backup, restore_command):
     main.add_command(_command)

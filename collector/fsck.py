@@ -10,10 +10,11 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from collector.fleet.completeness import Where
 from collector.ingest import places
 from collector.ingest.leftovers import find_unowned, remove_unowned
 from collector.locks import PARTS
-from collector.store import audit, clips, integrity, ledger
+from collector.store import audit, clips, integrity, presence
 from collector.store.database import Connection, Database
 from collector.store.files import Promise, is_owned, is_promised, promises
 
@@ -73,9 +74,10 @@ def _complaints(connection: Connection, now_ms: int, *, deep: bool, delivers: bo
         yield Finding("audit", text)
     for kind, text in integrity.check_alerts(connection, now_ms):
         yield Finding(kind, text, is_wrong=delivers)
-    for hole in ledger.holes(connection):
-        numbers = f"{hole.first_seq}–{hole.last_seq}"
-        yield Finding("hole", f"box {hole.box}: events {numbers} of {hole.outbox} are not here", is_wrong=False)
+    for box, found in presence.completeness_of(connection).items():
+        for hole in (each for each in found.missing if each.where is Where.HOLE):
+            numbers = f"{hole.first_seq}–{hole.last_seq}"
+            yield Finding("hole", f"box {box}: events {numbers} of {hole.outbox} will not come", is_wrong=False)
     for kind, text in integrity.gone_before_they_came(connection):
         yield Finding(kind, text, is_wrong=False)
     made = integrity.restored(connection)

@@ -10,10 +10,12 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from collector.fleet.completeness import Where
 from collector.store import boxes, clips, ledger
 from collector.store.database import Connection
 from collector.store.desk import Wanted, list_episodes, list_incidents
 from collector.store.overview import list_boxes
+from collector.store.presence import completeness_of
 
 _PIPED_WIDTH = 240
 Row = dict[str, Any]
@@ -22,10 +24,8 @@ Row = dict[str, Any]
 def print_boxes(
     connection: Connection, zone: tzinfo, as_json: bool, _since_ms: int | None = None, _limit: int = 0
 ) -> None:
-    """Boxes with their state; `missing` counts numbers of events that did not come."""
-    missing: dict[str, int] = {}
-    for hole in ledger.holes(connection):
-        missing[hole.box] = missing.get(hole.box, 0) + hole.last_seq - hole.first_seq + 1
+    """Boxes with their state; `missing_events` counts numbers that will not come (`collector gaps` tells which)."""
+    known = completeness_of(connection)
     rows = []
     for box in list_boxes(connection):
         outbox = None if box.heartbeat is None else box.heartbeat.outbox
@@ -41,7 +41,7 @@ def print_boxes(
                 "agent_version": box.agent_version,
                 "on_box_events": None if outbox is None else outbox.events,
                 "on_box_clips": None if outbox is None else outbox.clips,
-                "missing_events": missing.get(box.id, 0),
+                "missing_events": known[box.id].events(Where.HOLE) if box.id in known else 0,
             }
         )
     _print(rows, as_json, zone)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from collector.ingest.clip_store import ClipStore
 from collector.ingest.leftovers import find_unowned, remove_unowned
-from collector.store import clips, ledger, live, snapshots
+from collector.store import clips, ledger, live, presence, snapshots
 from collector.store.clips import Clip
 from collector.store.database import Database
 from collector.store.errors import StoreUnavailable
@@ -110,6 +110,7 @@ class Retention:
         pruned.uploads = self._clip_store.expire(now_ms - UPLOADS_MS)
         with self._database.write() as connection:
             pruned.events = ledger.prune_events(connection, now_ms - self._limits.events_ms)
+            presence.prune_silences(connection, now_ms - self._limits.events_ms)
             pruned.changes = live.prune_changes(connection, now_ms - CHANGES_MS)
             pruned.heartbeats = ledger.prune_heartbeats(
                 connection, now_ms - self._limits.heartbeats_ms, now_ms - ALL_HEARTBEATS_MS

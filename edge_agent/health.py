@@ -81,6 +81,7 @@ class HostHealth:
         self._data = data
         self._clock = clock
         self._root = root
+        self._began_ms = int(clock.mono_ms())
         self._written = WrittenToday(data / "written.json", clock, ZoneInfo(time_zone), self._write_bytes)
         self._has_vcgencmd = root == Path("/") and Path("/dev/vcio").exists()
 
@@ -101,6 +102,7 @@ class HostHealth:
             disk_free_bytes=disk_free,
             written_today_bytes=self._written.sample(),
             throttled=self._throttled(),
+            run_began_mono_ms=self._began_ms,
         )
 
     def close(self) -> None:

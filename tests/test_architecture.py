@@ -25,6 +25,8 @@ PURE = (
     "edge_agent.camera.ring",
     "edge_agent.camera.sizes",
     "edge_agent.camera.timeline",
+    "collector.fleet.completeness",
+    "collector.fleet.gaps",
     "collector.fleet.state",
     "collector.store.dating",
     "collector.alerts.rules",

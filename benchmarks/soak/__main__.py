@@ -19,8 +19,10 @@ from benchmarks.road import Road
 from benchmarks.soak import ingest, quiet, report
 from benchmarks.soak.faults import Troubles
 from benchmarks.soak.samples import DISK, WAITING, child_of, folder_mib, of_process
+from collector.fleet.completeness import Where
 from collector.store.database import open_database, sqlite_url
-from collector.store.ledger import holes, ranges_of
+from collector.store.ledger import ranges_of
+from collector.store.presence import completeness_of
 from edge_agent.outbox.inspect import read_stats
 from tests.support.system import Program, System, program, wait_for
 from tests.support.walks import film_walks
@@ -97,7 +99,7 @@ class Soak:
         database = open_database(sqlite_url(self.folder / "server" / "collector.sqlite"))
         with database.read() as connection:
             ranges = [one for found in ranges_of(connection, BOX).values() for one in found]
-            missing = sum(hole.last_seq - hole.first_seq + 1 for hole in holes(connection))
+            missing = completeness_of(connection, BOX)[BOX].events(Where.HOLE)
             clips = dict(connection.exec_driver_sql("SELECT state, count(*) FROM clips GROUP BY state").all())
         database.close()
         stored = sum(last - first + 1 for first, last in ranges)

@@ -40,6 +40,7 @@ def main() -> int:
     parser.add_argument("--boxes", type=int, default=2)
     parser.add_argument("--broker", choices=("both", "embedded", "mosquitto"), default="both")
     parser.add_argument("--kinds", default="", help="only faults and crash points named by one of these words (a,b,…)")
+    parser.add_argument("--most", type=int, default=4, help="faults in a round; fewer leave the boxes time to look")
     parser.add_argument("--keep", action="store_true", help="leave the folder for a look")
     given = parser.parse_args()
     if os.environ.get(_ALONE) != "1":
@@ -79,7 +80,7 @@ def _torture(broker: str, rounds: int, until: float | None, given: argparse.Name
         time.sleep(4.0)
         number = 0
         while number < rounds and (until is None or time.monotonic() < until):
-            planned = faults_of_round(given.seed, number, given.boxes, kernel_is_ours(), ROUND_S, words)
+            planned = faults_of_round(given.seed, number, given.boxes, kernel_is_ours(), ROUND_S, words, given.most)
             began_s = boottime_s()
             now = run_round(world, planned, ROUND_S)
             for fault in now:

@@ -283,19 +283,29 @@ def _alerts(findings: Findings, database: sqlite3.Connection, told: list[str]) -
 
 
 def _reported(findings: Findings, world: World) -> None:
-    """What the programs say of themselves: holes, and fsck on both sides."""
+    """What the programs say of themselves: what is missing, and fsck on both sides."""
     actual = 0
     with closing(sqlite3.connect(world.server_disk.folder / "data" / "collector.sqlite")) as database:
         for box in world.boxes:
             by_outbox: dict[str, set[int]] = {}
             for outbox, seq in database.execute("SELECT outbox, seq FROM events WHERE box = ?", (box.id,)):
                 by_outbox.setdefault(outbox, set()).add(seq)
-            actual += sum(max(numbers) - len(numbers) for numbers in by_outbox.values())
+            newest = {outbox: max(numbers) for outbox, numbers in by_outbox.items()}
+            for (body,) in database.execute("SELECT body FROM heartbeat_history WHERE box = ?", (box.id,)):
+                told = json.loads(body)["outbox"]
+                newest[told["outbox"]] = max(newest.get(told["outbox"], 0), told["last_seq"])
+            actual += sum(last - len(by_outbox.get(outbox, ())) for outbox, last in newest.items())
     findings.holes_actual = actual
-    boxes = [json.loads(line) for line in world.command("boxes", "--json").stdout.splitlines()]
-    findings.holes_reported = sum(int(box["missing_events"]) for box in boxes)
+    reports = [json.loads(line) for line in world.command("gaps", "--json", check=False).stdout.splitlines()]
+    findings.holes_reported = sum(report["events"]["hole"] for report in reports)
     if findings.holes_reported != actual:
         findings.complain(f"{findings.holes_reported} missing numbers are reported, {actual} are missing")
+    for report in reports:
+        elsewhere = {key: report["events"][key] + report["clips"][key] for key in ("on_box", "on_its_way")}
+        if any(elsewhere.values()):
+            findings.complain(f"{report['box']}: nothing waits there any more, and is reported: {elsewhere}")
+    if len(reports) != len(world.boxes):
+        findings.complain(f"`collector gaps` speaks of {len(reports)} boxes of {len(world.boxes)}")
     done = world.command("fsck", "--deep", check=False)
     if done.returncode:
         findings.fsck += 1

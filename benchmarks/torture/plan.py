@@ -48,16 +48,16 @@ class Fault:
 
 
 def faults_of_round(
-    seed: int, number: int, boxes: int, root: bool, round_s: float, words: Sequence[str] = ()
+    seed: int, number: int, boxes: int, root: bool, round_s: float, words: Sequence[str] = (), most: int = 4
 ) -> list[Fault]:
-    """Two to four faults; the same for the same arguments.
+    """Two to four faults, `most` at most; the same for the same arguments.
 
     With `words` only kinds and crash points whose name holds one of them. Raises ValueError where none does.
     """
     rng = random.Random(f"{seed}/{number}")
     kinds, points = _wanted(ROOTLESS | (ROOTED if root else {}), words)
     found = []
-    for kind in rng.choices(list(kinds), list(kinds.values()), k=rng.randint(2, 4)):
+    for kind in rng.choices(list(kinds), list(kinds.values()), k=rng.randint(min(2, most), most)):
         detail = ""
         if kind in points:
             detail = f"{rng.choice(points[kind])}:{rng.choice((1, 1, 2, 3, 5))}"

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from collector.ingest import places
 from collector.ingest.leftovers import remove_unowned
 from collector.ingest.unreadable import numbered
-from collector.store import boots, boxes, clips, commands, episodes, ledger, left_behind, live, snapshots
+from collector.store import boots, boxes, clips, commands, episodes, ledger, left_behind, live, presence, snapshots
 from collector.store.database import Connection, Database, one_of_many
 from collector.store.errors import Conflict, StoreUnavailable
 from vonggac.daemon.crash_points import reach
@@ -230,8 +230,11 @@ def _store(connection: Connection, message: _Read, wrong_files: list[str]) -> Ou
     if isinstance(body, Birth | Offline):
         is_new = _store_status(connection, envelope, body, message.arrived)
     elif isinstance(body, Heartbeat):
+        before = presence.last_beat(connection, envelope.box)
         is_new = boxes.record_heartbeat(connection, envelope, message.body, received_ms)
         if is_new:
+            presence.note_silence(connection, envelope, body, before, received_ms)
+            presence.note_outbox(connection, envelope.box, body.outbox, received_ms)
             _settle(connection, envelope.box, body.outbox, received_ms)
     elif isinstance(body, Reply):
         is_new = commands.record_reply(connection, envelope, body, received_ms)

@@ -1,6 +1,5 @@
 """The ledger of sequenced events: what came, which numbers are here, which are missing; and what could not be read."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
@@ -15,16 +14,6 @@ KEPT_ASIDE_BYTES = 4096
 EVENTS_PRUNED = "events_pruned"
 USED_TWICE = "numbers_used_twice"
 """Counters by which fsck reckons how many numbers are here without an event in the ledger."""
-
-
-@dataclass(frozen=True)
-class Hole:
-    """Numbers of an outbox that lie below a number that came, and did not come themselves."""
-
-    box: str
-    outbox: str
-    first_seq: int
-    last_seq: int
 
 
 def record_event(connection: Connection, envelope: Envelope, kind: str, body: dict[str, Any], received_ms: int) -> bool:
@@ -101,26 +90,24 @@ def add_number(connection: Connection, box: str, outbox: str, seq: int) -> None:
 
 def ranges_of(connection: Connection, box: str) -> dict[str, list[tuple[int, int]]]:
     """Which numbers are here, by outbox, as inclusive ranges in order."""
-    found: dict[str, list[tuple[int, int]]] = {}
-    query = select(sequences).where(sequences.c.box == box).order_by(sequences.c.outbox, sequences.c.first_seq)
-    for row in connection.execute(query):
-        found.setdefault(row.outbox, []).append((row.first_seq, row.last_seq))
-    return found
+    return ranges_of_all(connection, box).get(box, {})
 
 
-def holes(connection: Connection) -> list[Hole]:
-    """Every hole of every outbox."""
-    found: list[Hole] = []
-    previous: tuple[str, str] | None = None
-    expected = 1
+def ranges_of_all(connection: Connection, box: str | None = None) -> dict[str, dict[str, list[tuple[int, int]]]]:
+    """The same by box: of all boxes, or only of `box`."""
+    found: dict[str, dict[str, list[tuple[int, int]]]] = {}
     query = select(sequences).order_by(sequences.c.box, sequences.c.outbox, sequences.c.first_seq)
+    if box is not None:
+        query = query.where(sequences.c.box == box)
     for row in connection.execute(query):
-        if previous != (row.box, row.outbox):
-            previous, expected = (row.box, row.outbox), 1
-        if row.first_seq > expected:
-            found.append(Hole(row.box, row.outbox, expected, row.first_seq - 1))
-        expected = row.last_seq + 1
+        found.setdefault(row.box, {}).setdefault(row.outbox, []).append((row.first_seq, row.last_seq))
     return found
+
+
+def last_received_ms(connection: Connection, box: str, outbox: str) -> int:
+    """When the newest event of an outbox came; 0 when none is in the ledger."""
+    query = select(func.max(events.c.received_ms)).where(events.c.box == box, events.c.outbox == outbox)
+    return int(connection.scalar(query) or 0)
 
 
 def keep_aside(connection: Connection, topic: str, payload: bytes, kind: str, reason: str, received_ms: int) -> None:

@@ -26,6 +26,12 @@ from collector.store.schema_people import audit, login_failures, sessions, token
 
 __all__ = ["audit", "login_failures", "metadata", "sessions", "tokens", "users"]  # and every table below
 
+
+def _partial(name: str, *columns: str, where: str) -> Index:
+    """An index of the rows that fulfil `where` only."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 # --- who is there ------------------------------------------------------------------------------------------------
 
 boxes = Table(
@@ -134,6 +140,26 @@ sequences = Table(  # which numbers of each outbox are here: disjoint inclusive 
     Column("last_seq", BigInteger, nullable=False),
 )
 
+outboxes = Table(  # what a box last said of each of its outboxes; the one heard of last is in the box
+    "outboxes",
+    metadata,
+    Column("box", Text, ForeignKey("boxes.id"), primary_key=True),
+    Column("outbox", Text, primary_key=True),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("waiting", JSON),  # [[first, last], …] as in the heartbeat; NULL = it does not say
+    Column("heard_ms", BigInteger, nullable=False),
+)
+
+silences = Table(  # when a box was not heard, noted when it was heard again
+    "silences",
+    metadata,
+    Column("box", Text, ForeignKey("boxes.id"), primary_key=True),
+    Column("from_ms", BigInteger, primary_key=True),
+    Column("until_ms", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),  # link | off | unknown (fleet/gaps.py)
+    Index("ix_silences_until_ms", "until_ms"),
+)
+
 kept_aside = Table(  # the newest that could not be read, for the technician; the counts stand in `counters`
     "kept_aside",
     metadata,
@@ -191,24 +217,9 @@ episodes = Table(
     Index("ix_episodes_start_ms_id", "start_ms", "id"),
     Index("ix_episodes_camera_start_ms_id", "camera", "start_ms", "id"),
     Index("ix_episodes_box_boot_id", "box", "boot_id"),
-    Index(
-        "ix_episodes_uncertain",
-        "box",
-        sqlite_where=text("dated = 'uncertain'"),
-        postgresql_where=text("dated = 'uncertain'"),
-    ),
-    Index(
-        "ix_episodes_rules_due",
-        "first_received_ms",
-        sqlite_where=text("rules_ms IS NULL"),
-        postgresql_where=text("rules_ms IS NULL"),
-    ),
-    Index(
-        "ix_episodes_unfinished",
-        "box",
-        sqlite_where=text("end_ms IS NULL OR reason = 'left_behind'"),
-        postgresql_where=text("end_ms IS NULL OR reason = 'left_behind'"),
-    ),
+    _partial("ix_episodes_uncertain", "box", where="dated = 'uncertain'"),
+    _partial("ix_episodes_rules_due", "first_received_ms", where="rules_ms IS NULL"),
+    _partial("ix_episodes_unfinished", "box", where="end_ms IS NULL OR reason = 'left_behind'"),
 )
 
 clips = Table(
@@ -243,20 +254,10 @@ clips = Table(
     Column("held", Boolean, nullable=False, default=False),  # legal hold: deleted by nothing
     Index("ix_clips_episode", "episode"),
     Index("ix_clips_box_boot_id", "box", "boot_id"),
-    Index(
-        "ix_clips_uncertain",
-        "box",
-        sqlite_where=text("dated = 'uncertain'"),
-        postgresql_where=text("dated = 'uncertain'"),
-    ),
+    _partial("ix_clips_uncertain", "box", where="dated = 'uncertain'"),
     Index("ix_clips_camera_first_frame_ms_id", "camera", "first_frame_ms", "id"),
     Index("ix_clips_state_stored_ms", "state", "stored_ms"),
-    Index(
-        "ix_clips_awaited",
-        "box",
-        sqlite_where=text("state = 'announced' OR state = 'left_behind'"),
-        postgresql_where=text("state = 'announced' OR state = 'left_behind'"),
-    ),
+    _partial("ix_clips_awaited", "box", where="state = 'announced' OR state = 'left_behind'"),
 )
 
 uploads = Table(  # unfinished uploads; their bytes are uploads/<id>.part, whose length is the offset
@@ -453,12 +454,7 @@ commands = Table(  # to boxes: made by pages, sent by ingest, answered by the bo
     Column("ok", Boolean),
     Column("error", Text),
     Column("detail", JSON),
-    Index(
-        "ix_commands_due",
-        "created_ms",
-        sqlite_where=text("sent_ms IS NULL"),
-        postgresql_where=text("sent_ms IS NULL"),
-    ),
+    _partial("ix_commands_due", "created_ms", where="sent_ms IS NULL"),
 )
 
 meta = Table(

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from collector.store.database import Database
 from collector.store.errors import StoreUnavailable
-from collector.web import api, audit_log, deleting, metrics, pages, signing_in
+from collector.web import api, audit_log, deleting, gaps, metrics, pages, signing_in
 from collector.web.access import SecurityHeaders, asked_of, guard, identify, identity_of_session, look_at
 from collector.web.desk import Desk, Handler, WebSettings
 from collector.web.live import Live, LiveEvent
@@ -48,6 +48,7 @@ class Entry:
 ROUTES: tuple[Entry, ...] = (
     Entry("GET", "/metrics", "see_metrics", metrics.metrics, "api"),
     Entry("GET", "/api/v1/boxes", "see_fleet", api.boxes, "api"),
+    Entry("GET", "/api/v1/gaps", "see_fleet", gaps.answer, "api"),
     Entry("GET", "/api/v1/cameras", "see_fleet", api.cameras, "api"),
     Entry("GET", "/api/v1/episodes", "see_incidents", api.episodes, "api"),
     Entry("GET", "/api/v1/episodes/{id}", "see_incidents", api.episode, "api"),
@@ -67,6 +68,7 @@ ROUTES: tuple[Entry, ...] = (
     Entry("POST", "/incidents/{id}/ack", "acknowledge", pages.acknowledge, "page"),
     Entry("POST", "/clips/{id}/delete", "delete", deleting.delete_clip, "page"),
     Entry("GET", "/boxes", "see_fleet", pages.boxes, "page"),
+    Entry("GET", "/boxes/{id}", "see_fleet", gaps.page, "page"),
     Entry("GET", "/audit", "see_audit", audit_log.page, "page"),
 )
 """Everything but /healthz, /static, the live events (any signed-in reader gets what their rights cover) and uploads."""

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from starlette.responses import RedirectResponse, Response
 
+from collector.fleet.completeness import Where
 from collector.store import desk as rows
 from collector.store.clips import Clip
 from collector.store.desk import Episode, Wanted
 from collector.store.overview import BoxView, list_boxes
+from collector.store.presence import completeness_of
 from collector.web.access import is_own_path
 from collector.web.api import INCIDENT_STATES, incident_of, query_of, take
 from collector.web.cards import card_of, days_of
@@ -106,9 +108,10 @@ def boxes(desk: Desk, asked: Asked) -> Response:
     query_of(asked)
     with desk.database.read() as connection:
         found = list_boxes(connection, reach=asked.who.reach)
+        known = completeness_of(connection)
         waiting = rows.count_new_incidents(connection, asked.who.reach)
     found.sort(key=_worst_first)
-    return render(desk, asked, "boxes.html", boxes=found, waiting=waiting)
+    return render(desk, asked, "boxes.html", boxes=found, known=known, hole=Where.HOLE, waiting=waiting)
 
 
 def _playable(episode: Episode) -> bool:

@@ -3,6 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
+from collector.fleet.completeness import Where
+from collector.fleet.report import BoxReport
 from collector.store.clips import Clip
 from collector.store.desk import Episode, Incident, zones_of
 from collector.store.overview import BoxView, CameraView
@@ -143,3 +145,37 @@ def box_json(box: BoxView) -> Json:
         "heartbeat": None if box.heartbeat is None else asdict(box.heartbeat),
         "cameras": [camera_json(camera) for camera in box.cameras],
     }
+
+
+def report_json(report: BoxReport) -> Json:
+    """What is missing of a box; of the hours only those in which something is."""
+    known = report.completeness
+    return {
+        "box": report.id,
+        "heard": rfc3339(report.heard_ms),
+        "events": {where.value: known.events(where) for where in Where},
+        "clips": {where.value: known.clips.get(where, 0) for where in Where},
+        "missing": [
+            {"outbox": each.outbox, "first": each.first_seq, "last": each.last_seq, "where": each.where.value}
+            for each in known.missing
+        ],
+        "silences": [{**_span(each.from_ms, each.until_ms), "kind": each.kind} for each in report.silences],
+        "cameras": [
+            {
+                "id": camera.id,
+                "gaps": [
+                    {**_span(gap.from_ms, gap.until_ms), "kind": gap.kind, "reason": gap.reason} for gap in camera.gaps
+                ],
+                "hours": [
+                    {"hour": rfc3339(hour), "missing_s": round(missing_ms / 1000, 1)}
+                    for hour, missing_ms in camera.hours
+                    if missing_ms
+                ],
+            }
+            for camera in report.cameras
+        ],
+    }
+
+
+def _span(from_ms: int, until_ms: int) -> Json:
+    return {"from": rfc3339(from_ms), "until": rfc3339(until_ms)}

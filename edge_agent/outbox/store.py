@@ -25,6 +25,9 @@ log = get_logger(__name__)
 
 T = TypeVar("T")
 
+MAX_RANGES = 32
+"""Of waiting numbers in a heartbeat: what waits is one range, or a few after a link that lost some."""
+
 
 class Store:
     """Opened and owned by one Outbox; errors as there."""
@@ -163,7 +166,21 @@ def stats_of(connection: sqlite3.Connection) -> OutboxHealth:
         clip_bytes=row["clip_bytes"],
         oldest_ms=row["oldest_ms"],
         parked=row["parked"],
+        waiting=_waiting(connection),
     )
+
+
+_RANGES = """
+    SELECT min(seq) AS first, max(seq) AS last
+    FROM (SELECT seq, seq - row_number() OVER (ORDER BY seq) AS island FROM event)
+    GROUP BY island ORDER BY first
+"""
+
+
+def _waiting(connection: sqlite3.Connection) -> tuple[tuple[int, int], ...]:
+    ranges = [(row["first"], row["last"]) for row in connection.execute(_RANGES)]
+    told, rest = ranges[: MAX_RANGES - 1], ranges[MAX_RANGES - 1 :]
+    return (*told, *([(rest[0][0], rest[-1][1])] if rest else []))
 
 
 _PARKED = """

@@ -171,6 +171,8 @@ PAGES = (
     "/",
     "/?state=new",
     "/boxes",
+    "/boxes/truong-tieu-hoc",
+    "/boxes/tram-y-te",
     "/incidents/0",
     "/incidents/1",
     "/incidents/2",

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from collector.ingest.intake import Arrived, Outcome
 from collector.store import ledger
+from collector.store.presence import completeness_of
 from tests.support import messages as sample
 from tests.support.collector import JPEG, NOW_MS, Station, arrived, envelope, numbered
 from vonggac.wire import codec, topics
@@ -403,9 +404,9 @@ def test_the_ranges_of_numbers_are_exactly_those_that_came(tmp_path: Path, numbe
     station.intake.take([arrived(EVENTS[5], number) for number in numbers])
     with station.database.read() as connection:
         ranges = ledger.ranges_of(connection, sample.BOX)[sample.OUTBOX]
-        holes = ledger.holes(connection)
+        known = completeness_of(connection, sample.BOX)[sample.BOX]
     here = {number for first, last in ranges for number in range(first, last + 1)}
-    missing = {number for hole in holes for number in range(hole.first_seq, hole.last_seq + 1)}
+    missing = {number for hole in known.missing for number in range(hole.first_seq, hole.last_seq + 1)}
     assert here == set(numbers)
     assert missing == set(range(1, max(numbers))) - here
     assert all(left[1] + 1 < right[0] for left, right in itertools.pairwise(ranges))

@@ -13,15 +13,17 @@ import numpy as np
 from argon2 import PasswordHasher
 from sqlalchemy import Connection, select
 
-from collector.store import boxes, clips, desk, episodes, incidents, snapshots, users
+from collector.store import boxes, clips, desk, episodes, incidents, ledger, presence, snapshots, users
 from collector.store.database import open_database, upsert
 from collector.store.live import note_change
+from collector.store.schema import camera_states, fleet_states, silences
 from collector.store.schema import episodes as episode_rows
-from collector.store.schema import fleet_states
 from collector.web.passwords import Passwords
 from tests.support.databases import fresh_url
 from vonggac.wire import messages as m
 from vonggac.wire.ids import uuid7
+
+OUTBOX = "01890a5d-0000-7000-8000-00000000000a"
 
 NOW_MS = 1_790_000_000_000  # 21/09/2026 21:13:20 in Viet Nam
 BOOT = "5f0c6a7e-3a53-4ab8-9e5d-1b9be1a2c3d4"
@@ -87,6 +89,37 @@ class Duty:
             body = dataclasses.asdict(beat)
             boxes.record_heartbeat(connection, self.envelope(box, beat), body, at_ms or self.now_ms)
             self.tell(connection, "box", box)
+
+    def missing(self, box: str, now: int) -> None:
+        """A bad day of a box: numbers in every place, a silence of each kind, a camera that lost its picture."""
+        with self.database.write() as connection:
+            for number in (*range(1, 405), 408, 409):
+                ledger.add_number(connection, box, OUTBOX, number)
+            word = m.OutboxHealth(
+                outbox=OUTBOX, last_seq=412, events=3, snapshots=0, clips=2, clip_bytes=1, waiting=((410, 412),)
+            )
+            presence.note_outbox(connection, box, word, now)
+            for from_ms, until_ms, kind in (
+                (50_000, 41_000, "off"),
+                (41_000, 39_000, "link"),
+                (20_000, 19_400, "link"),
+            ):
+                connection.execute(
+                    silences.insert().values(
+                        box=box, from_ms=now - from_ms * 1000, until_ms=now - until_ms * 1000, kind=kind
+                    )
+                )
+            for bad, before_s, reason in (
+                (True, 1_500, "401 Unauthorized"),
+                (True, 9_000, "timeout"),
+                (False, 8_200, None),
+            ):
+                connection.execute(
+                    camera_states.insert().values(
+                        message_id=f"state-{before_s}", camera=f"{box}/nha-xe", aspect="picture", bad=bad,
+                        since_ms=now - before_s * 1000, reason=reason, received_ms=now,
+                    )
+                )  # fmt: skip
 
     def standing(self, kind: str, ref: str, state: str, since_ms: int, reasons: tuple[str, ...] = ()) -> None:
         """What the fleet loop would have derived."""
@@ -208,7 +241,7 @@ def a_heartbeat(
             memory_available_bytes=2_900_000_000, disk_total_bytes=64_000_000_000, disk_free_bytes=41_000_000_000,
         ),
         outbox=m.OutboxHealth(
-            outbox="01890a5d-0000-7000-8000-00000000000a", last_seq=412, events=events, snapshots=0, clips=clips_left,
+            outbox=OUTBOX, last_seq=412, events=events, snapshots=0, clips=clips_left,
             clip_bytes=7_340_032 * clips_left, oldest_ms=oldest_ms,
         ),
     )  # fmt: skip
@@ -279,6 +312,7 @@ def a_whole_shift(duty: Duty, clip: bytes) -> list[str]:
         now - 21_000,
     )
     duty.heartbeat("nga-ba-cho", a_heartbeat(("duong-lon",), events=1, oldest_ms=now - 700_000), now - 640_000)
+    duty.missing("truong-tieu-hoc", now)
     duty.standing("box", "nha-van-hoa-01", "up", now - 864_000_000)
     duty.standing("box", "truong-tieu-hoc", "degraded", now - 1_500_000, ("cameras_blind", "outbox_old"))
     duty.standing("box", "nga-ba-cho", "down", now - 460_000, ("lost",))

@@ -56,7 +56,7 @@ def test_every_figure_is_what_the_kernel_says(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_is_unknown_and_never_zero(tmp_path: Path) -> None:
     host = HostHealth(tmp_path / "gone", FakeClock(), root=tmp_path / "empty")
-    assert host.sample() == BoxHealth(uptime_ms=1_000_000)
+    assert host.sample() == BoxHealth(uptime_ms=1_000_000, run_began_mono_ms=1_000_000)
 
 
 NONSENSE: list[tuple[str, str, Callable[[BoxHealth], object]]] = [

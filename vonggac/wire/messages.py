@@ -98,7 +98,10 @@ class CameraHealth:
 
 @dataclass(frozen=True, kw_only=True)
 class BoxHealth:
-    """The computer. Temperatures in °C, memory and disk in bytes; `throttled` are a Pi's `get_throttled` flags."""
+    """The computer. Temperatures in °C, memory and disk in bytes; `throttled` are a Pi's `get_throttled` flags.
+
+    `run_began_mono_ms` is when this run of the agent began, by the clock of `mono_ms`.
+    """
 
     uptime_ms: int
     load_1m: float | None = None
@@ -111,11 +114,16 @@ class BoxHealth:
     disk_free_bytes: int | None = None
     written_today_bytes: int | None = None
     throttled: int | None = None
+    run_began_mono_ms: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class OutboxHealth:
-    """What is on the box and not yet here. `last_seq` is the newest number given; 0 when none ever was."""
+    """What is on the box and not yet here. `last_seq` is the newest number given; 0 when none ever was.
+
+    `waiting` are inclusive ranges of the numbers that are still on the box. Where there are too many ranges the last
+    one reaches over the rest, so that it may name numbers that have gone, never miss one that has not.
+    """
 
     outbox: str
     last_seq: int
@@ -125,6 +133,7 @@ class OutboxHealth:
     clip_bytes: int
     oldest_ms: int | None = None
     parked: int = 0
+    waiting: tuple[tuple[int, int], ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,166 @@
+"""What heartbeats leave behind: a box's word on each of its outboxes, and the silences between them; and both read."""
+
+import math
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, and_, func, select
+
+from collector.fleet import completeness
+from collector.fleet.completeness import Completeness, Range, Where
+from collector.fleet.gaps import Beat, Silence, Word, made_ms, silences_between
+from collector.store import ledger, left_behind
+from collector.store.database import insert_ignoring, upsert
+from collector.store.schema import boxes, camera_states, clips, heartbeats, outboxes, silences, uploads
+from vonggac.wire.messages import Envelope, Heartbeat, OutboxHealth
+
+
+def note_outbox(connection: Connection, box: str, word: OutboxHealth, heard_ms: int) -> None:
+    """Keep the box's word on the outbox that is in it."""
+    waiting = None if word.waiting is None else _sound(word.waiting)
+    upsert(
+        connection,
+        outboxes,
+        box=box,
+        outbox=word.outbox,
+        last_seq=word.last_seq,
+        waiting=None if waiting is None else [list(each) for each in waiting],
+        heard_ms=heard_ms,
+    )
+
+
+def note_silence(
+    connection: Connection, envelope: Envelope, beat: Heartbeat, before: Beat | None, received_ms: int
+) -> None:
+    """Keep what lies between this heartbeat and the one before it, if the box was silent."""
+    if before is None:
+        return
+    now = _beat(
+        envelope.wall_ms,
+        received_ms,
+        envelope.clock,
+        envelope.mono_ms,
+        envelope.boot_id,
+        {"interval_s": beat.interval_s, "host": {"run_began_mono_ms": beat.host.run_began_mono_ms}},
+    )
+    for each in silences_between(before, now):
+        insert_ignoring(
+            connection, silences, box=envelope.box, from_ms=each.from_ms, until_ms=each.until_ms, kind=each.kind
+        )
+
+
+def _beat(wall_ms: int, received_ms: int, clock: str, mono_ms: int, boot_id: str, body: dict[str, object]) -> Beat:
+    host = body.get("host")
+    began = host.get("run_began_mono_ms") if isinstance(host, dict) else None
+    interval_s = float(str(body["interval_s"]))
+    interval_s = interval_s if math.isfinite(interval_s) and interval_s > 0 else 30.0
+    return Beat(made_ms(wall_ms, received_ms, clock), mono_ms, boot_id, interval_s * 1000, began)
+
+
+def last_beat(connection: Connection, box: str) -> Beat | None:
+    """The box's last heartbeat."""
+    row = connection.execute(select(heartbeats).where(heartbeats.c.box == box)).one_or_none()
+    if row is None:
+        return None
+    return _beat(row.wall_ms, row.received_ms, row.clock, row.mono_ms, row.boot_id, row.body)
+
+
+def silences_of(connection: Connection, box: str, since_ms: int, until_ms: int) -> list[Silence]:
+    """What touches the window, earliest first."""
+    query = (
+        select(silences.c.from_ms, silences.c.until_ms, silences.c.kind)
+        .where(silences.c.box == box, silences.c.until_ms > since_ms, silences.c.from_ms < until_ms)
+        .order_by(silences.c.from_ms)
+    )
+    return [Silence(*row) for row in connection.execute(query)]
+
+
+def picture_words(connection: Connection, camera: str, since_ms: int, until_ms: int) -> list[Word]:
+    """What the camera said of its picture within the window, and the last word before it."""
+    states = camera_states
+    mine = and_(states.c.camera == camera, states.c.aspect == "picture")
+    before = select(func.max(states.c.since_ms)).where(mine, states.c.since_ms <= since_ms).scalar_subquery()
+    query = (
+        select(states.c.since_ms, states.c.bad, states.c.reason)
+        .where(mine, states.c.since_ms >= func.coalesce(before, since_ms), states.c.since_ms < until_ms)
+        .order_by(states.c.since_ms, states.c.received_ms)
+    )
+    return [Word(*row) for row in connection.execute(query)]
+
+
+def prune_silences(connection: Connection, before_ms: int) -> None:
+    """Forget the oldest."""
+    connection.execute(silences.delete().where(silences.c.until_ms < before_ms))
+
+
+def completeness_of(connection: Connection, box: str | None = None) -> dict[str, Completeness]:
+    """By box (every registered one, or only `box`): what of it is not here, and where it is."""
+    chosen = select(boxes.c.id, boxes.c.connected).where(boxes.c.removed_ms.is_(None))
+    if box is not None:
+        chosen = select(boxes.c.id, boxes.c.connected).where(boxes.c.id == box)
+    words = _words(connection, box)
+    here = ledger.ranges_of_all(connection, box)
+    waiting = _clips(connection, box)
+    found = {}
+    for row in connection.execute(chosen):
+        connected, mine, of_box = bool(row.connected), here.get(row.id, {}), words.get(row.id, {})
+        missing: list[completeness.Missing] = []
+        for outbox in sorted({*mine, *of_box}):
+            word = of_box.get(outbox) or _unspoken(connection, row.id, outbox, of_box)
+            missing += completeness.missing_of(outbox, mine.get(outbox, []), word, connected)
+        found[row.id] = Completeness(tuple(missing), waiting.get(row.id, {}))
+    return found
+
+
+def _words(connection: Connection, box: str | None) -> dict[str, dict[str, completeness.Word]]:
+    query = select(outboxes).order_by(outboxes.c.box, outboxes.c.heard_ms.desc())
+    if box is not None:
+        query = query.where(outboxes.c.box == box)
+    found: dict[str, dict[str, completeness.Word]] = {}
+    for row in connection.execute(query):
+        waiting = None if row.waiting is None else tuple((first, last) for first, last in row.waiting)
+        of_box = found.setdefault(row.box, {})
+        of_box[row.outbox] = completeness.Word(row.last_seq, waiting, in_box=not of_box)
+    return found
+
+
+def _unspoken(
+    connection: Connection, box: str, outbox: str, words: dict[str, completeness.Word]
+) -> completeness.Word | None:
+    """An outbox that no heartbeat has named: one whose first is on its way (None), or of a card that is gone."""
+    if not words:
+        return None
+    heard_ms = connection.scalar(select(func.max(outboxes.c.heard_ms)).where(outboxes.c.box == box)) or 0
+    if ledger.last_received_ms(connection, box, outbox) > heard_ms:
+        return None
+    return completeness.Word(0, (), in_box=False)
+
+
+def _clips(connection: Connection, box: str | None) -> dict[str, dict[Where, int]]:
+    under_way = uploads.c.id.is_not(None) & boxes.c.connected
+    query = (
+        select(clips.c.box, clips.c.state, under_way.label("under_way"), func.count().label("n"))
+        .join(boxes, boxes.c.id == clips.c.box)
+        .outerjoin(uploads, (uploads.c.clip == clips.c.id) & (uploads.c.box == clips.c.box))
+        .where(clips.c.state.in_(("announced", "lost", left_behind.REASON)))
+        .group_by(clips.c.box, clips.c.state, under_way)
+    )
+    if box is not None:
+        query = query.where(clips.c.box == box)
+    found: dict[str, dict[Where, int]] = {}
+    for row in connection.execute(query):
+        where = Where.HOLE
+        if row.state == "announced":
+            where = Where.ON_ITS_WAY if row.under_way else Where.ON_BOX
+        of_box = found.setdefault(row.box, dict.fromkeys(Where, 0))
+        of_box[where] += row.n
+    return found
+
+
+def _sound(ranges: Sequence[Range]) -> list[Range]:
+    """In order, disjoint and not empty, whatever a box says."""
+    found: list[Range] = []
+    for first, last in sorted(ranges):
+        low = max(first, found[-1][1] + 1 if found else 1)
+        if last >= low:
+            found.append((low, last))
+    return found
