@@ -98,11 +98,19 @@ def video_gaps(
 
     `heard_ms`: the box's last heartbeat, None when there was none in the window or before.
     """
-    off = [Gap(each.from_ms, each.until_ms, each.kind) for each in silences if each.kind != "link"]
-    gaps = [*off, *_pictureless(sorted(words, key=lambda word: word.since_ms), until_ms)]
+    words = sorted(words, key=lambda word: word.since_ms)
+    off = [Gap(each.from_ms, _looked_again(each, words), each.kind) for each in silences if each.kind != "link"]
+    gaps = [*off, *_pictureless(words, until_ms)]
     if heard_ms is not None and until_ms - heard_ms > patience_ms:
         gaps.append(Gap(heard_ms, until_ms, "unheard"))
     return _apart(gaps, since_ms, until_ms)
+
+
+def _looked_again(silence: Silence, words: Sequence[Word]) -> int:
+    """A run that began has no picture before the camera's first word in it; until that is here, from its beginning."""
+    if silence.kind != "off":
+        return silence.until_ms
+    return next((word.since_ms for word in words if word.since_ms >= silence.until_ms), silence.until_ms)
 
 
 def _pictureless(words: Sequence[Word], until_ms: int) -> Iterator[Gap]:

@@ -107,3 +107,10 @@ def test_gaps_stay_in_the_window_in_order_and_apart(spans: list[tuple[int, int]]
         for at in (max(first, 0), min(last, 1000) - 1):
             if first <= at < last and 0 <= at < 1000:
                 assert any(gap.from_ms <= T + at * 1000 < gap.until_ms for gap in found)
+
+
+def test_after_a_restart_nothing_is_watched_until_the_camera_speaks() -> None:
+    off, came = Silence(40_000, 60_000, "off"), Word(64_000, bad=False)
+    assert video_gaps([Word(0, bad=False), came], [off], 99_000, 75_000, 0, 100_000) == [Gap(40_000, 64_000, "off")]
+    unheard_yet = video_gaps([Word(0, bad=False)], [off], 99_000, 75_000, 0, 100_000)
+    assert unheard_yet == [Gap(40_000, 60_000, "off")]
