@@ -18,6 +18,7 @@ from collector.alerts.rules import ALL_WEEK, Hours, Rule
 from collector.ingest.mqtt import BrokerAddress
 from collector.retention import Limits
 from collector.store.database import sqlite_url
+from collector.store.desk import SCREEN
 from vonggac.daemon.config import (
     ConfigInvalid,
     ConfigPath,
@@ -31,8 +32,6 @@ from vonggac.daemon.config import (
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-SCREEN = "screen"
-"""The post's own screen: a channel that is always there."""
 
 
 def _split_address(text: object) -> object:

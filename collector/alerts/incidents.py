@@ -38,6 +38,7 @@ class Action(StrEnum):
 
 LIFE: Mapping[tuple[IncidentState, Action], IncidentState] = {
     (IncidentState.NEW, Action.ACKNOWLEDGE): IncidentState.ACKNOWLEDGED,
+    (IncidentState.NEW, Action.DECIDE): IncidentState.ACKNOWLEDGED,  # who decides owns it
     (IncidentState.ACKNOWLEDGED, Action.HAND_OVER): IncidentState.ACKNOWLEDGED,
     (IncidentState.ACKNOWLEDGED, Action.DECIDE): IncidentState.ACKNOWLEDGED,
     (IncidentState.ACKNOWLEDGED, Action.CLOSE): IncidentState.CLOSED,
@@ -46,8 +47,25 @@ LIFE: Mapping[tuple[IncidentState, Action], IncidentState] = {
 """Every step that exists. A second acknowledgement is none: the first to press owns it."""
 
 
-def after(state: IncidentState, action: Action) -> IncidentState | None:
-    """The state after the action; None when that step does not exist."""
+class Outcome(StrEnum):
+    """What an incident turned out to be."""
+
+    REAL = "real"
+    FALSE = "false"
+    KNOWN = "known"
+    FORWARDED = "forwarded"
+
+
+ENDING = frozenset({Outcome.FALSE, Outcome.KNOWN})
+"""Outcomes after which nothing is left to do: to say so closes the incident."""
+
+
+def after(state: IncidentState, action: Action, outcome: Outcome | None = None) -> IncidentState | None:
+    """The state after the action; None when that step does not exist. `outcome` is the one decided, or standing."""
+    if action is Action.CLOSE and outcome is None:
+        return None
+    if action is Action.DECIDE and (state, action) in LIFE and outcome in ENDING:
+        return IncidentState.CLOSED
     return LIFE.get((state, action))
 
 

@@ -16,7 +16,8 @@ from sqlalchemy import ColumnElement, Connection, insert, select
 from collector.store.schema import audit
 
 Action = Literal[
-    "sign_in", "sign_in_failed", "sign_in_slowed", "sign_out", "view", "export", "acknowledge", "delete", "configure",
+    "sign_in", "sign_in_failed", "sign_in_slowed", "sign_out", "view", "export", "acknowledge", "decide", "hand_over",
+    "close", "reopen", "delete", "configure",
     "command", "read_audit", "refused",
 ]  # fmt: skip
 By = Literal["session", "token", "console", "collector", "nobody"]

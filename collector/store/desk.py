@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, insert, or_, select, true, update
+from sqlalchemy import Connection, Select, and_, case, exists, func, insert, or_, select, true, update
 
 from collector.store.clips import Clip
 from collector.store.live import note_change
@@ -25,6 +25,7 @@ from collector.store.schema import (
 )
 
 Key = tuple[int, str]
+SCREEN = "screen"  # the channel of the post's own screen, which is always there
 Row = dict[str, Any]
 
 
@@ -109,6 +110,17 @@ class Neighbours:
 
     newer: str | None = None
     older: str | None = None
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """New incidents, and how many of them ring on the post's screen until somebody takes them."""
+
+    new: int = 0
+    ringing: int = 0
+
+    def __add__(self, other: "Waiting") -> "Waiting":
+        return Waiting(self.new + other.new, self.ringing + other.ringing)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,23 +266,24 @@ def neighbours(connection: Connection, incident: Incident, reach: Reach = EVERYW
     )
 
 
-def count_new_incidents(connection: Connection, reach: Reach = EVERYWHERE) -> int:
-    """How many wait for somebody."""
-    query = select(func.count()).where(incidents.c.state == "new", _in_reach(incidents.c.camera, reach))
-    return connection.execute(query).scalar_one()
+def waiting_in(connection: Connection, reach: Reach = EVERYWHERE) -> Waiting:
+    """How many incidents wait for somebody within reach."""
+    found = [count for place, count in waiting_by_place(connection).items() if reach.covers(place)]
+    return sum(found, Waiting())
 
 
-def new_incidents_by_place(connection: Connection) -> dict[Place, int]:
+def waiting_by_place(connection: Connection) -> dict[Place, Waiting]:
     """How many wait for somebody, by where their cameras hang."""
+    rang = exists().where(alerts.c.incident == incidents.c.id, alerts.c.channel == SCREEN, alerts.c.rings)
     query = (
-        select(boxes.c.commune, boxes.c.site, func.count())
+        select(boxes.c.commune, boxes.c.site, func.count(), func.sum(case((rang, 1), else_=0)))
         .select_from(incidents)
         .join(cameras, cameras.c.id == incidents.c.camera)
         .join(boxes, boxes.c.id == cameras.c.box)
         .where(incidents.c.state == "new")
         .group_by(boxes.c.commune, boxes.c.site)
     )
-    return {Place(commune, site): count for commune, site, count in connection.execute(query)}
+    return {Place(commune, site): Waiting(new, int(rings)) for commune, site, new, rings in connection.execute(query)}
 
 
 def incident_history_of(connection: Connection, incident: str) -> list[Row]:

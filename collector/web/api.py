@@ -88,10 +88,10 @@ def incidents(desk: Desk, asked: Asked) -> Response:
     wanted = wanted_of(asked, "state")
     with desk.database.read() as connection:
         found = rows.list_incidents(connection, wanted)
-        waiting = rows.count_new_incidents(connection, asked.who.reach)
+        waiting = rows.waiting_in(connection, asked.who.reach)
     more = cursor(found[-1].start_ms, found[-1].id) if len(found) == wanted.limit else None
     items = [shapes.incident_json(incident) for incident in found]
-    return JSONResponse({"items": items, "next": more, "waiting": waiting})
+    return JSONResponse({"items": items, "next": more, "waiting": waiting.new})
 
 
 def incident(desk: Desk, asked: Asked) -> Response:

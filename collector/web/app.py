@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from collector.store.database import Database
 from collector.store.errors import StoreUnavailable
-from collector.web import api, audit_log, deleting, gaps, metrics, pages, signing_in
+from collector.web import api, audit_log, deleting, gaps, handling, metrics, pages, signing_in
 from collector.web.access import SecurityHeaders, asked_of, guard, identify, identity_of_session, look_at
 from collector.web.desk import Desk, Handler, WebSettings
 from collector.web.live import Live, LiveEvent
@@ -55,6 +55,7 @@ ROUTES: tuple[Entry, ...] = (
     Entry("GET", "/api/v1/incidents", "see_incidents", api.incidents, "api"),
     Entry("GET", "/api/v1/incidents/{id}", "see_incidents", api.incident, "api"),
     Entry("POST", "/api/v1/incidents/{id}/ack", "acknowledge", api.acknowledge, "api"),
+    Entry("POST", "/api/v1/incidents/{id}/step", "acknowledge", handling.step_json, "api"),
     Entry("GET", "/api/v1/clips/{id}", "see_media", api.clip, "api"),
     Entry("GET", "/api/v1/snapshots/{id}", "see_media", api.snapshot, "api"),
     Entry("GET", "/api/v1/audit", "see_audit", audit_log.audit_json, "api"),
@@ -66,6 +67,7 @@ ROUTES: tuple[Entry, ...] = (
     Entry("GET", "/incidents/{id}", "see_incidents", pages.incident, "page"),
     Entry("GET", "/incidents/{id}/card", "see_incidents", pages.card, "page"),
     Entry("POST", "/incidents/{id}/ack", "acknowledge", pages.acknowledge, "page"),
+    Entry("POST", "/incidents/{id}/step", "acknowledge", handling.step_page, "page"),
     Entry("POST", "/clips/{id}/delete", "delete", deleting.delete_clip, "page"),
     Entry("GET", "/boxes", "see_fleet", pages.boxes, "page"),
     Entry("GET", "/boxes/{id}", "see_fleet", gaps.page, "page"),

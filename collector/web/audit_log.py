@@ -62,7 +62,7 @@ def page(desk: Desk, asked: Asked) -> Response:
     note_view(desk, asked, "read_audit")
     with desk.database.read() as connection:
         found, seal = audit.list_lines(connection, sought), audit.newest(connection)
-        waiting = rows.count_new_incidents(connection, asked.who.reach)
+        waiting = rows.waiting_in(connection, asked.who.reach)
     return render(
         desk,
         asked,

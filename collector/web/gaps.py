@@ -5,7 +5,7 @@ from starlette.responses import JSONResponse, Response
 from collector.fleet.completeness import Where
 from collector.fleet.gaps import HOUR_MS
 from collector.fleet.report import report_of
-from collector.store.desk import count_new_incidents
+from collector.store.desk import waiting_in
 from collector.store.overview import list_boxes
 from collector.web.access import require_reach
 from collector.web.api import query_of
@@ -47,5 +47,5 @@ def page(desk: Desk, asked: Asked) -> Response:
         if not found:
             raise not_found("box", name)
         report = report_of(connection, name, asked.now_ms - DAY_MS, asked.now_ms)
-        waiting = count_new_incidents(connection, asked.who.reach)
+        waiting = waiting_in(connection, asked.who.reach)
     return render(desk, asked, "box.html", box=found[0], report=report, where=Where, hour_ms=HOUR_MS, waiting=waiting)

@@ -42,7 +42,7 @@ class LiveEvent:
     data: Json
     right: Right
     place: Place | None
-    waiting: Mapping[Place, int] | None = None
+    waiting: Mapping[Place, rows.Waiting] | None = None
 
     def encode_for(self, reader: Identity) -> bytes | None:
         """As it travels to this reader; None when it is not theirs to know."""
@@ -50,7 +50,9 @@ class LiveEvent:
             return None
         data = self.data
         if self.waiting is not None:
-            data = data | {"waiting": sum(n for place, n in self.waiting.items() if reader.reach.covers(place))}
+            theirs = (count for place, count in self.waiting.items() if reader.reach.covers(place))
+            waiting = sum(theirs, rows.Waiting())
+            data = data | {"waiting": waiting.new, "ringing": waiting.ringing}
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
         return f"id: {self.id}\nevent: {self.name}\ndata: {text}\n\n".encode()
 
@@ -159,7 +161,7 @@ def events_of(connection: tail.Connection, found: Sequence[tail.Change]) -> list
     told = []
     where = places(connection) if newest else {}
     has_incident = any(kind == "incident" for kind, _ in newest)
-    waiting = rows.new_incidents_by_place(connection) if has_incident else None
+    waiting = rows.waiting_by_place(connection) if has_incident else None
     for (kind, ref), number in newest.items():
         told_of = _body(connection, kind, ref)
         if told_of is not None:

@@ -14,6 +14,7 @@ from collector.web.access import is_own_path
 from collector.web.api import INCIDENT_STATES, incident_of, query_of, take
 from collector.web.cards import card_of, days_of
 from collector.web.desk import Asked, Desk
+from collector.web.handling import colleagues
 from collector.web.problems import not_found
 from collector.web.query import cursor
 from collector.web.render import render
@@ -50,7 +51,7 @@ def home(desk: Desk, asked: Asked) -> Response:
     wanted = Wanted(state=state, after=query.after(), limit=ON_ONE_PAGE, reach=asked.who.reach)
     with desk.database.read() as connection:
         found = rows.list_incidents(connection, wanted)
-        waiting = rows.count_new_incidents(connection, asked.who.reach)
+        waiting = rows.waiting_in(connection, asked.who.reach)
     more = cursor(found[-1].start_ms, found[-1].id) if len(found) == ON_ONE_PAGE else None
     return render(
         desk,
@@ -77,7 +78,8 @@ def incident(desk: Desk, asked: Asked) -> Response:
     with desk.database.read() as connection:
         beside = rows.neighbours(connection, found, asked.who.reach)
         history = rows.incident_history_of(connection, found.id)
-        waiting = rows.count_new_incidents(connection, asked.who.reach)
+        others = colleagues(connection, found) if asked.who.may("acknowledge") else []
+        waiting = rows.waiting_in(connection, asked.who.reach)
     chosen = next((episode for episode in found.episodes if episode.id == wanted), None)
     if wanted is not None and chosen is None:
         raise not_found("episode", wanted)
@@ -92,6 +94,7 @@ def incident(desk: Desk, asked: Asked) -> Response:
         showing=showing,
         beside=beside,
         history=history,
+        colleagues=[name for name in others if name != found.owner],
         waiting=waiting,
     )
 
@@ -109,7 +112,7 @@ def boxes(desk: Desk, asked: Asked) -> Response:
     with desk.database.read() as connection:
         found = list_boxes(connection, reach=asked.who.reach)
         known = completeness_of(connection)
-        waiting = rows.count_new_incidents(connection, asked.who.reach)
+        waiting = rows.waiting_in(connection, asked.who.reach)
     found.sort(key=_worst_first)
     return render(desk, asked, "boxes.html", boxes=found, known=known, hole=Where.HOLE, waiting=waiting)
 

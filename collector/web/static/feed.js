@@ -1,6 +1,7 @@
 // The feed: cards arrive, change and are acknowledged while one looks at them.
 
-import { acknowledgeHere, exchange, fetchPage, listen, refresh, showWaiting } from "./live.js";
+import { keys } from "./keys.js";
+import { actHere, exchange, fetchPage, listen, refresh } from "./live.js";
 
 const days = document.getElementById("days");
 const { filter, first, said } = document.body.dataset;
@@ -53,7 +54,6 @@ function announce(card) {
 listen(
   {
     incident(incident) {
-      showWaiting(incident.waiting);
       bring(incident.id);
     },
     episode(episode) {
@@ -65,4 +65,24 @@ listen(
   },
   () => refresh("days", "blank", "waiting"),
 );
-acknowledgeHere(bring);
+actHere(bring);
+
+/** The card that has the keyboard, or where it is looked for first. */
+const chosen = () => document.activeElement?.closest(".card");
+const press = (selector) => chosen()?.querySelector(selector)?.click();
+
+function walk(by) {
+  const cards = [...document.querySelectorAll(".card")];
+  const here = cards.indexOf(chosen());
+  const next = cards[here < 0 ? 0 : Math.min(Math.max(here + by, 0), cards.length - 1)];
+  const anchor = next?.querySelector("h3 a");
+  anchor?.focus({ preventScroll: true });
+  next?.scrollIntoView({ block: "center" });
+}
+
+keys({
+  j: () => walk(1),
+  k: () => walk(-1),
+  a: () => press("form[data-ack] button"),
+  f: () => press('button[value="false"]'),
+});

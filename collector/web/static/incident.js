@@ -1,6 +1,7 @@
 // One incident: the clip, its strip, and what changes while one looks.
 
-import { acknowledgeHere, calmly, exchange, fetchPage, listen, showWaiting } from "./live.js";
+import { keys } from "./keys.js";
+import { actHere, calmly, exchange, fetchPage, listen } from "./live.js";
 
 const id = document.body.dataset.incident;
 
@@ -55,7 +56,6 @@ const mine = (about) => {
 listen(
   {
     incident(incident) {
-      showWaiting(incident.waiting);
       mine(incident.id);
     },
     episode: (episode) => mine(episode.incident),
@@ -63,5 +63,40 @@ listen(
   },
   update,
 );
-acknowledgeHere(update);
+actHere(update);
 wire();
+
+const press = (selector) => document.querySelector(selector)?.click();
+const film = (act) => {
+  const video = document.getElementById("video");
+  if (video) act(video);
+};
+const move = (seconds) =>
+  film((video) => {
+    video.currentTime = Math.min(Math.max(video.currentTime + seconds, 0), video.duration || 0);
+  });
+const still = (seconds) => {
+  film((video) => video.pause());
+  move(seconds);
+};
+
+function episode(by) {
+  const all = [...document.querySelectorAll("#episodes > a")];
+  const here = all.findIndex((each) => each.getAttribute("aria-current"));
+  all[here + by]?.click();
+}
+
+keys({
+  j: () => press("#between a[rel=next]"),
+  k: () => press("#between a[rel=prev]"),
+  a: () => press("form[data-ack] button"),
+  f: () => press('#facts button[value="false"]'),
+  e: () => press('#player a[href*="download=1"]'),
+  " ": () => film((video) => (video.paused ? video.play() : video.pause())),
+  ArrowLeft: () => move(-5),
+  ArrowRight: () => move(5),
+  ",": () => still(-0.1),
+  ".": () => still(0.1),
+  "[": () => episode(-1),
+  "]": () => episode(1),
+});

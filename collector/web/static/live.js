@@ -1,7 +1,8 @@
 // The live connection: events in, one word about its state on the bar, and the number that waits in the tab's title.
 
+import { ring } from "./bell.js";
+
 const link = document.getElementById("link");
-const waiting = document.getElementById("waiting");
 const plainTitle = document.title;
 const SILENT_MS = 25_000; // the server says `beat` every 10 s
 
@@ -12,9 +13,11 @@ function show(state) {
   link.firstElementChild.textContent = link.dataset[state];
 }
 
-/** Put the number of incidents that wait into the bar and the tab's title. */
-export function showWaiting(count) {
+/** Put the number of incidents that wait into the bar and the tab's title, and ring while one of them does. */
+function showWaiting(count, ringing) {
+  ring(ringing);
   document.title = count > 0 ? `(${count}) ${plainTitle}` : plainTitle;
+  const waiting = document.getElementById("waiting");
   if (!waiting) return;
   waiting.hidden = count === 0;
   waiting.dataset.waiting = count;
@@ -55,6 +58,10 @@ export function listen(handlers, caughtUp) {
         handle(JSON.parse(event.data));
       });
     }
+    source.addEventListener("incident", (event) => {
+      const incident = JSON.parse(event.data);
+      showWaiting(incident.waiting, incident.ringing);
+    });
   };
   open();
   // A link that died without a word: the browser would wait for ever. A closed one (HTTP error) is tried again here too.
@@ -110,6 +117,8 @@ export async function refresh(...ids) {
     const [old, fresh] = [document.getElementById(id), page.getElementById(id)];
     if (old && fresh && old.outerHTML !== fresh.outerHTML) exchange(old, fresh);
   }
+  const counts = page.getElementById("waiting")?.dataset;
+  if (counts) showWaiting(Number(counts.waiting), Number(counts.ringing));
   return true;
 }
 
@@ -134,20 +143,22 @@ export function calmly(task, everyMs) {
   };
 }
 
-/** Acknowledge buttons anywhere on the page, without leaving it. */
-export function acknowledgeHere(done) {
+/** Buttons that acknowledge an incident or take another step with it, without leaving the page. */
+export function actHere(done) {
   document.addEventListener("submit", async (event) => {
     const form = event.target;
-    if (!form.dataset.ack) return;
+    const id = form.dataset.ack ?? form.dataset.step;
+    if (!id) return;
     event.preventDefault();
-    const button = form.querySelector("button");
+    const button = event.submitter ?? form.querySelector("button");
     button.disabled = true;
     let status = 0;
     try {
       const token = document.querySelector('meta[name="csrf"]').content;
-      const answer = await fetch(`/api/v1/incidents/${form.dataset.ack}/ack`, {
+      const answer = await fetch(`/api/v1${new URL(form.action).pathname}`, {
         method: "POST",
         headers: { "x-csrf-token": token },
+        body: new URLSearchParams(new FormData(form, button)),
         credentials: "same-origin",
       });
       status = answer.status;
@@ -162,8 +173,9 @@ export function acknowledgeHere(done) {
       button.disabled = false;
     }
     if (status === 401) location.assign("/login");
-    if (isDone) await done(form.dataset.ack);
+    if (isDone) await done(id);
   });
 }
 
-showWaiting(Number(waiting?.dataset.waiting ?? 0));
+const atFirst = document.getElementById("waiting")?.dataset;
+showWaiting(Number(atFirst?.waiting ?? 0), Number(atFirst?.ringing ?? 0));

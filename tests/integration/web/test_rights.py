@@ -88,7 +88,7 @@ def ask(browser, row, things):
     method, path = row["route"].split(" ")
     noun = re.search(r"(\w+)/\{id\}", path)
     path = path.replace("{id}", things[noun[1]]) if noun else path
-    form = {"language": "vi", "reason": "thử nghiệm"} if method == "POST" else None
+    form = {"language": "vi", "reason": "thử nghiệm", "do": "false"} if method == "POST" else None
     return browser.request(method, path, data=form, headers={"x-csrf-token": csrf_of(browser)})
 
 

@@ -17,6 +17,7 @@ from collector.alerts.incidents import (
     Heard,
     Incident,
     IncidentState,
+    Outcome,
     Ring,
     Silent,
     Word,
@@ -120,6 +121,11 @@ def test_only_the_listed_steps_of_an_incidents_life_exist() -> None:
     assert after(IncidentState.NEW, Action.ACKNOWLEDGE) is IncidentState.ACKNOWLEDGED
     assert after(IncidentState.ACKNOWLEDGED, Action.ACKNOWLEDGE) is None, "the first to press owns it"
     assert after(IncidentState.NEW, Action.CLOSE) is None
+    assert after(IncidentState.ACKNOWLEDGED, Action.CLOSE) is None, "not without an outcome"
+    assert after(IncidentState.ACKNOWLEDGED, Action.CLOSE, Outcome.REAL) is IncidentState.CLOSED
+    assert after(IncidentState.NEW, Action.DECIDE, Outcome.REAL) is IncidentState.ACKNOWLEDGED
+    assert after(IncidentState.NEW, Action.DECIDE, Outcome.FALSE) is IncidentState.CLOSED
+    assert after(IncidentState.CLOSED, Action.DECIDE, Outcome.FALSE) is None
     assert after(IncidentState.CLOSED, Action.REOPEN) is IncidentState.ACKNOWLEDGED
     reachable = {IncidentState.NEW} | set(LIFE.values())
     assert reachable == set(IncidentState)
