@@ -151,6 +151,7 @@ export function actHere(done) {
     if (!id) return;
     event.preventDefault();
     const button = event.submitter ?? form.querySelector("button");
+    const body = new URLSearchParams(new FormData(form, button)); // before the button is disabled: it would be left out
     button.disabled = true;
     let status = 0;
     try {
@@ -158,7 +159,7 @@ export function actHere(done) {
       const answer = await fetch(`/api/v1${new URL(form.action).pathname}`, {
         method: "POST",
         headers: { "x-csrf-token": token },
-        body: new URLSearchParams(new FormData(form, button)),
+        body,
         credentials: "same-origin",
       });
       status = answer.status;
