@@ -139,6 +139,7 @@ class RetentionSection(Section):
     keep_free: Size = 5 * 2**30
     snapshots: Duration = 90 * 86400.0
     events: Duration = 365 * 86400.0
+    episodes: Duration = 365 * 86400.0
     heartbeats: Duration = 30 * 86400.0
 
     def limits(self) -> Limits:
@@ -149,6 +150,7 @@ class RetentionSection(Section):
             keep_free_bytes=self.keep_free,
             snapshots_ms=round(self.snapshots * 1000),
             events_ms=round(self.events * 1000),
+            episodes_ms=round(self.episodes * 1000),
             heartbeats_ms=round(self.heartbeats * 1000),
         )
 

@@ -2,7 +2,8 @@
 
 A deletion changes the row first, then unlinks: a crash in between leaves a file without a row, which goes at the next
 start; never a row that promises a file that is gone. Snapshots and events of an episode whose clip is held stay with
-it. Room is made only by files that give room: one that a backup holds as well stays until its age ends it.
+it. Rows of episodes, incidents and alerts go last (store/forgetting.py). Room is made only by files that give room: one
+that a backup holds as well stays until its age ends it.
 """
 
 import shutil
@@ -16,6 +17,7 @@ from collector.store.clips import Clip
 from collector.store.database import Database
 from collector.store.errors import StoreUnavailable
 from collector.store.files import promises
+from collector.store.forgetting import Forgotten, forget
 from vonggac.daemon.clock import Clock
 from vonggac.daemon.crash_points import reach
 from vonggac.daemon.logs import get_logger
@@ -41,6 +43,7 @@ class Limits:
     keep_free_bytes: int
     snapshots_ms: int
     events_ms: int
+    episodes_ms: int
     heartbeats_ms: int
 
 
@@ -55,6 +58,10 @@ class Pruned:
     heartbeats: int = 0
     changes: int = 0
     uploads: int = 0
+    episodes: int = 0
+    incidents: int = 0
+    alerts: int = 0
+    clip_rows: int = 0
 
 
 class Retention:
@@ -115,7 +122,22 @@ class Retention:
             pruned.heartbeats = ledger.prune_heartbeats(
                 connection, now_ms - self._limits.heartbeats_ms, now_ms - ALL_HEARTBEATS_MS
             )
+        self._forget(now_ms - self._limits.episodes_ms, pruned, stop, pulse)
         return pruned
+
+    def _forget(self, before_ms: int, pruned: Pruned, stop: Stop | None, pulse: Pulse | None) -> None:
+        """Rows of what was seen and told, after the files that they speak of."""
+        while not (stop is not None and stop.is_set()):
+            if pulse is not None:
+                pulse.beat()
+            with self._database.write() as connection:
+                gone = forget(connection, before_ms)
+            if gone == Forgotten():
+                return
+            pruned.episodes += gone.episodes
+            pruned.incidents += gone.incidents
+            pruned.alerts += gone.alerts
+            pruned.clip_rows += gone.clips
 
     def _clips_to_delete(self, now_ms: int) -> list[Clip]:
         with self._database.read() as connection:

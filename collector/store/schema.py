@@ -217,6 +217,7 @@ episodes = Table(
     Index("ix_episodes_start_ms_id", "start_ms", "id"),
     Index("ix_episodes_camera_start_ms_id", "camera", "start_ms", "id"),
     Index("ix_episodes_box_boot_id", "box", "boot_id"),
+    Index("ix_episodes_received_ms", "received_ms"),
     _partial("ix_episodes_uncertain", "box", where="dated = 'uncertain'"),
     _partial("ix_episodes_rules_due", "first_received_ms", where="rules_ms IS NULL"),
     _partial("ix_episodes_unfinished", "box", where="end_ms IS NULL OR reason = 'left_behind'"),

@@ -50,7 +50,7 @@ def store_clip(station: Station, age_days: float, size: int = 1000, *, held: boo
 def retention(station: Station, max_bytes: int | None = None, keep_free: int = 0) -> Retention:
     clock = FakeClock(NOW_MS)
     store = ClipStore(station.database, station.data, clock, lambda _box, _sha256: None)
-    limits = Limits(30 * DAY_MS, max_bytes, keep_free, 90 * DAY_MS, 365 * DAY_MS, 30 * DAY_MS)
+    limits = Limits(30 * DAY_MS, max_bytes, keep_free, 90 * DAY_MS, 365 * DAY_MS, 365 * DAY_MS, 30 * DAY_MS)
     return Retention(station.database, store, station.data, limits, clock)
 
 
