@@ -116,8 +116,10 @@ class Intake:
             read = [self._keep_picture(message, registered) for message in read]
         wrong_files: list[str] = []
         with self._database.write() as connection:
+            _learn_clocks(connection, read)
+            calendars = boots.Calendars(connection)
             outcomes = [
-                self._take_one(connection, arrived, message, wrong_files)
+                self._take_one(connection, arrived, message, calendars, wrong_files)
                 for arrived, message in zip(messages, read, strict=True)
             ]
             reach("intake.written")
@@ -142,7 +144,12 @@ class Intake:
         return message
 
     def _take_one(
-        self, connection: Connection, arrived: Arrived, message: "_Read | tuple[str, str]", wrong_files: list[str]
+        self,
+        connection: Connection,
+        arrived: Arrived,
+        message: "_Read | tuple[str, str]",
+        calendars: boots.Calendars,
+        wrong_files: list[str],
     ) -> Outcome:
         if message is REFUSED:
             ledger.count(connection, "snapshots_refused")
@@ -159,7 +166,7 @@ class Intake:
             if message.path is not None and not (self._data / message.path).exists():
                 return Outcome("refused")  # somebody tidied up since: the box sends it again
             with one_of_many(connection):
-                return _store(connection, message, wrong_files)
+                return _store(connection, message, calendars, wrong_files)
         except Conflict as conflict:
             return self._aside(connection, arrived, "foreign", str(conflict))
 
@@ -218,14 +225,32 @@ def _read_envelope(message: Arrived, topic: UpTopic) -> _Read:
     return _Read(message, topic, type=kind or envelope.body.type, envelope=envelope, body=body)
 
 
-def _store(connection: Connection, message: _Read, wrong_files: list[str]) -> Outcome:
+def _learn_clocks(connection: Connection, read: "Sequence[_Read | tuple[str, str]]") -> None:
+    """What the batch says of boxes' clocks, before any of it is dated. A last will is as old as its connection."""
+    heard: dict[str, list[tuple[Envelope, int]]] = {}
+    for message in read:
+        if (
+            isinstance(message, _Read)
+            and message.envelope is not None
+            and not isinstance(message.envelope.body, Offline)
+        ):
+            heard.setdefault(message.topic.box, []).append((message.envelope, message.arrived.received_ms))
+    for box, messages in heard.items():
+        if not boxes.is_registered(connection, box):
+            continue
+        try:
+            with one_of_many(connection):
+                boots.hear(connection, box, messages)
+        except Conflict as conflict:  # a message that the database cannot hold: it will be kept aside by itself
+            log.warning("nothing learnt of a box's clock", box=box, reason=str(conflict))
+
+
+def _store(connection: Connection, message: _Read, calendars: boots.Calendars, wrong_files: list[str]) -> Outcome:
     if message.envelope is None or message.body is None:
         return _store_picture(connection, message)
     envelope, body, received_ms = message.envelope, message.envelope.body, message.arrived.received_ms
-    if not isinstance(body, Offline):  # a last will is as old as its connection
-        boots.hear(connection, envelope, received_ms)
     if body.sequenced:
-        return _store_event(connection, message, envelope, message.body, wrong_files)
+        return _store_event(connection, message, envelope, message.body, calendars.of(envelope.box), wrong_files)
     is_new = True
     if isinstance(body, Birth | Offline):
         is_new = _store_status(connection, envelope, body, message.arrived)
@@ -278,7 +303,12 @@ def _store_status(connection: Connection, envelope: Envelope, body: Birth | Offl
 
 
 def _store_event(
-    connection: Connection, message: _Read, envelope: Envelope, raw: dict[str, Any], wrong_files: list[str]
+    connection: Connection,
+    message: _Read,
+    envelope: Envelope,
+    raw: dict[str, Any],
+    calendar: boots.Calendar,
+    wrong_files: list[str],
 ) -> Outcome:
     received_ms = message.arrived.received_ms
     is_new = ledger.record_event(connection, envelope, message.type, raw, received_ms)
@@ -290,15 +320,15 @@ def _store_event(
         ledger.count(connection, "unknown_type_events")
         log.warning("event of an unknown type is in the ledger only", box=envelope.box, type=message.type)
     elif isinstance(body, EpisodeStarted | EpisodeUpdated | EpisodeEnded):
-        episodes.project(connection, envelope, body, received_ms)
+        episodes.project(connection, envelope, body, received_ms, calendar)
         live.note_change(connection, "episode", body.episode, received_ms)
     elif isinstance(body, ClipReady):
-        wrong_file = clips.announce(connection, envelope, body, received_ms)
+        wrong_file = clips.announce(connection, envelope, body, received_ms, calendar)
         if wrong_file is not None:
             wrong_files.append(wrong_file)
         live.note_change(connection, "clip", body.clip, received_ms)
     elif isinstance(body, CameraState | Tamper):
-        camera = episodes.record_camera_state(connection, envelope, body, received_ms)
+        camera = episodes.record_camera_state(connection, envelope, body, received_ms, calendar)
         live.note_change(connection, "camera", camera, received_ms)
     elif isinstance(body, DataLost):
         episodes.record_loss(connection, envelope, body, received_ms)

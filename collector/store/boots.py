@@ -5,7 +5,7 @@ changed (`box_…`); the best known ones stand beside them, and which they are (
 their numbers and is left alone; so are alerts: an episode that is in an incident is not shown to the rules again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,47 +48,58 @@ def moment(envelope: Envelope, wall_ms: int, received_ms: int) -> Moment:
     return Moment(envelope.boot_id, mono_ms, wall_ms, envelope.clock, received_ms)
 
 
-def hear(connection: Connection, envelope: Envelope, received_ms: int) -> None:
-    """Learn from any message but a last will, before it is stored; what was dated by less is dated again."""
-    box, boot_id = envelope.box, envelope.boot_id
+def hear(connection: Connection, box: str, heard: Iterable[tuple[Envelope, int]]) -> None:
+    """Learn from messages of a box (each with when it came; no last wills), before they are stored.
+
+    What was dated by less is dated again.
+    """
+    of_boot: dict[str, list[tuple[Envelope, int]]] = {}
+    for envelope, received_ms in heard:
+        of_boot.setdefault(envelope.boot_id, []).append((envelope, received_ms))
+    for boot_id, messages in of_boot.items():
+        more = _learn_bounds(connection, box, boot_id, messages)
+        if _learn_anchors(connection, box, boot_id, messages) or more:
+            _date_again(connection, box, boot_id, max(received_ms for _, received_ms in messages))
+
+
+def _learn_bounds(connection: Connection, box: str, boot_id: str, messages: Sequence[tuple[Envelope, int]]) -> bool:
     here = and_(boots.c.box == box, boots.c.boot_id == boot_id)
     row = connection.execute(select(boots).where(here)).one_or_none()
-    latest_ms = received_ms - envelope.mono_ms
-    values: dict[str, Any] = {
-        "latest_offset_ms": latest_ms if row is None else min(row.latest_offset_ms, latest_ms),
-        "last_mono_ms": envelope.mono_ms if row is None else max(row.last_mono_ms, envelope.mono_ms),
-        "received_ms": received_ms if row is None else max(row.received_ms, received_ms),
+    before: dict[str, Any] = {} if row is None else dict(row._mapping)
+    # A boot that numbers in two outboxes (a card was changed under it) is placed by the newer: their ids sort so.
+    outbox = max([envelope.outbox or "" for envelope, _ in messages] + [before.get("outbox") or ""])
+    numbers = [envelope.seq for envelope, _ in messages if envelope.outbox == outbox and envelope.seq is not None]
+    if before.get("first_seq") is not None and before["outbox"] == outbox:
+        numbers.append(before["first_seq"])
+    latest = [received_ms - envelope.mono_ms for envelope, received_ms in messages]
+    values = {
+        "latest_offset_ms": min([*latest, before.get("latest_offset_ms", latest[0])]),
+        "last_mono_ms": max([*(envelope.mono_ms for envelope, _ in messages), before.get("last_mono_ms", 0)]),
+        "received_ms": max([*(received_ms for _, received_ms in messages), before.get("received_ms", 0)]),
+        "outbox": outbox or None,
+        "first_seq": min(numbers, default=None),
     }
-    if envelope.seq is not None and envelope.outbox is not None:
-        # A boot that numbers in two outboxes (a card was changed under it) is placed by the newer: their ids sort so.
-        if row is None or row.outbox is None or row.outbox < envelope.outbox:
-            values |= {"outbox": envelope.outbox, "first_seq": envelope.seq}
-        elif row.outbox == envelope.outbox:
-            values["first_seq"] = min(row.first_seq, envelope.seq)
     if row is None:
         connection.execute(insert(boots).values(box=box, boot_id=boot_id, **values))
-    else:
-        connection.execute(update(boots).where(here).values(**values))
-    narrower = row is not None and row.latest_offset_ms - latest_ms >= AGREES_MS
-    placed = "first_seq" in values and (row is None or row.first_seq != values["first_seq"])
-    if _learn_anchor(connection, envelope) or narrower or placed:
-        _date_again(connection, box, boot_id, received_ms)
+        return values["first_seq"] is not None
+    connection.execute(update(boots).where(here).values(**values))
+    narrower = before["latest_offset_ms"] - min(latest) >= AGREES_MS
+    return bool(narrower or values["first_seq"] != before["first_seq"])
 
 
-def _learn_anchor(connection: Connection, envelope: Envelope) -> bool:
-    if envelope.clock != "synced":
+def _learn_anchors(connection: Connection, box: str, boot_id: str, messages: Sequence[tuple[Envelope, int]]) -> bool:
+    news = [Anchor(each.mono_ms, each.wall_ms - each.mono_ms) for each, _ in messages if each.clock == "synced"]
+    if not news:
         return False
-    new = Anchor(envelope.mono_ms, envelope.wall_ms - envelope.mono_ms)
-    if not adds(_anchors(connection, envelope.box, envelope.boot_id), new):
-        return False
-    return insert_ignoring(
-        connection,
-        clock_anchors,
-        box=envelope.box,
-        boot_id=envelope.boot_id,
-        mono_ms=new.mono_ms,
-        offset_ms=new.offset_ms,
-    )
+    anchors = _anchors(connection, box, boot_id)
+    known = len(anchors)
+    for new in sorted(news):
+        if adds(anchors, new):
+            insert_ignoring(
+                connection, clock_anchors, box=box, boot_id=boot_id, mono_ms=new.mono_ms, offset_ms=new.offset_ms
+            )
+            anchors = tuple(sorted([*anchors, new]))
+    return len(anchors) > known
 
 
 def _anchors(connection: Connection, box: str, boot_id: str) -> tuple[Anchor, ...]:
@@ -109,11 +120,12 @@ class Calendar:
 
     def date(self, told: Moment) -> Dated:
         """When it was."""
+        if told.clock == "synced":
+            return Dated(told.wall_ms, "told")
         if told.boot_id not in self._anchors:
             self._anchors[told.boot_id] = _anchors(self._connection, self._box, told.boot_id)
         anchors = self._anchors[told.boot_id]
-        needs_bounds = told.clock != "synced" and not anchors
-        bounds = self._bounds(told) if needs_bounds else Bounds(None, 0)
+        bounds = Bounds(None, 0) if anchors else self._bounds(told)
         return date(Told(told.mono_ms, told.wall_ms, told.clock), anchors, bounds)
 
     def _bounds(self, told: Moment) -> Bounds:
@@ -138,6 +150,18 @@ class Calendar:
             )
             for row in self._connection.execute(select(boots).where(boots.c.box == self._box))
         ]
+
+
+class Calendars:
+    """The calendars of all boxes in one transaction; what is learnt has to be learnt before the first is asked."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._of_box: dict[str, Calendar] = {}
+
+    def of(self, box: str) -> Calendar:
+        """The calendar of one box."""
+        return self._of_box.setdefault(box, Calendar(self._connection, box))
 
 
 # --- dating again ------------------------------------------------------------------------------------------------

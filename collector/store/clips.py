@@ -75,7 +75,13 @@ def list_clips(connection: Connection, *, since_ms: int = 0, limit: int = 100) -
     return [Clip(**row._mapping) for row in connection.execute(query)]
 
 
-def announce(connection: Connection, envelope: Envelope, body: ClipReady, received_ms: int) -> str | None:
+def announce(
+    connection: Connection,
+    envelope: Envelope,
+    body: ClipReady,
+    received_ms: int,
+    calendar: Calendar | None = None,
+) -> str | None:
     """Fold a clip_ready in. Returns the path of a stored file that turns out to be another one and must go, or None.
 
     Raises Conflict for a clip of another box.
@@ -88,7 +94,7 @@ def announce(connection: Connection, envelope: Envelope, body: ClipReady, receiv
         "size_bytes": body.size_bytes,
         "episode": body.episode,
         "camera": ensure_camera(connection, envelope.box, body.camera, received_ms),
-        **_first_frame(connection, envelope, body, received_ms),
+        **_first_frame(calendar or Calendar(connection, envelope.box), envelope, body, received_ms),
         "duration_ms": body.duration_ms,
         "codec": body.codec,
         "width": body.width,
@@ -119,14 +125,14 @@ def announce(connection: Connection, envelope: Envelope, body: ClipReady, receiv
     return wrong_file
 
 
-def _first_frame(connection: Connection, envelope: Envelope, body: ClipReady, received_ms: int) -> dict[str, Any]:
+def _first_frame(calendar: Calendar, envelope: Envelope, body: ClipReady, received_ms: int) -> dict[str, Any]:
     at = moment(envelope, body.first_frame_ms, received_ms)
     values: dict[str, Any] = {"boot_id": at.boot_id, "first_frame_mono_ms": at.mono_ms, "clock": at.clock}
     if body.boot_id is not None and body.first_frame_mono_ms is not None:
         clock = at.clock if body.boot_id == at.boot_id else UNKNOWN
         values = {"boot_id": body.boot_id, "first_frame_mono_ms": body.first_frame_mono_ms, "clock": clock}
     values["box_first_frame_ms"] = body.first_frame_ms
-    return values | clip_times(Calendar(connection, envelope.box), values | {"announced_ms": received_ms})
+    return values | clip_times(calendar, values | {"announced_ms": received_ms})
 
 
 def lose(connection: Connection, envelope: Envelope, body: DataLost) -> None:

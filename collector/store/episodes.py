@@ -35,11 +35,12 @@ def project(
     envelope: Envelope,
     body: EpisodeStarted | EpisodeUpdated | EpisodeEnded,
     received_ms: int,
+    calendar: Calendar | None = None,
 ) -> None:
     """Fold one message into its episode's row. Raises Conflict when the episode is another camera's."""
     camera = ensure_camera(connection, envelope.box, body.camera, received_ms)
     row = connection.execute(select(episodes).where(episodes.c.id == body.episode)).one_or_none()
-    calendar = Calendar(connection, envelope.box)
+    calendar = calendar or Calendar(connection, envelope.box)
     if row is None:
         values = _first(envelope, body, camera, received_ms)
         connection.execute(insert(episodes).values(**values | episode_times(calendar, values)))
@@ -154,7 +155,11 @@ def _union(one: Rectangle, other: Rectangle) -> Rectangle:
 
 
 def record_camera_state(
-    connection: Connection, envelope: Envelope, body: CameraState | Tamper, received_ms: int
+    connection: Connection,
+    envelope: Envelope,
+    body: CameraState | Tamper,
+    received_ms: int,
+    calendar: Calendar | None = None,
 ) -> str:
     """One change of a camera's picture; the newest `since_ms` of each aspect is the present. Returns the camera."""
     camera = ensure_camera(connection, envelope.box, body.camera, received_ms)
@@ -178,7 +183,7 @@ def record_camera_state(
         aspect=aspect,
         bad=bad,
         **values,
-        **state_times(Calendar(connection, envelope.box), values),
+        **state_times(calendar or Calendar(connection, envelope.box), values),
         reason=reason,
     )
     return camera
