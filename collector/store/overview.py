@@ -7,7 +7,7 @@ from sqlalchemy import Connection, and_, select
 
 from collector.store.reach import EVERYWHERE, Reach
 from collector.store.schema import boxes, cameras, fleet_states, heartbeats
-from vonggac.wire.messages import BoxHealth, CameraHealth, Heartbeat, OutboxHealth, StreamHealth
+from vonggac.wire.messages import BoxHealth, CameraHealth, Heartbeat, OutboxHealth, Refused, StreamHealth
 
 Json = dict[str, Any]
 _NOTHING: dict[str, CameraHealth] = {}
@@ -158,9 +158,14 @@ def _heartbeat(body: Json) -> Heartbeat:
         interval_s=body["interval_s"],
         cameras=cameras_told,
         host=BoxHealth(**_known(BoxHealth, body["host"])),
-        outbox=OutboxHealth(**_known(OutboxHealth, body["outbox"])),
+        outbox=OutboxHealth(
+            **{
+                **_known(OutboxHealth, body["outbox"]),
+                "refused": tuple(Refused(**_known(Refused, each)) for each in body["outbox"].get("refused", ())),
+            }
+        ),
     )
 
 
-def _known(kind: type[BoxHealth | CameraHealth | OutboxHealth | StreamHealth], told: Json) -> Json:
+def _known(kind: type[BoxHealth | CameraHealth | OutboxHealth | Refused | StreamHealth], told: Json) -> Json:
     return {field.name: told[field.name] for field in fields(kind) if field.name in told}

@@ -19,13 +19,15 @@ from vonggac.daemon.clock import Clock
 from vonggac.daemon.crash_points import reach
 from vonggac.daemon.logs import get_logger
 from vonggac.wire.codec import decode, encode
-from vonggac.wire.messages import Body, Envelope, OutboxHealth
+from vonggac.wire.messages import Body, Envelope, OutboxHealth, Refused
 
 log = get_logger(__name__)
 
 T = TypeVar("T")
 
 MAX_RANGES = 32
+_REFUSED_TOLD = 8
+_REASON_CHARS = 160
 """Of waiting numbers in a heartbeat: what waits is one range, or a few after a link that lost some."""
 
 
@@ -167,6 +169,14 @@ def stats_of(connection: sqlite3.Connection) -> OutboxHealth:
         oldest_ms=row["oldest_ms"],
         parked=row["parked"],
         waiting=_waiting(connection),
+        refused=_refused(connection) if row["parked"] else (),
+    )
+
+
+def _refused(connection: sqlite3.Connection) -> tuple[Refused, ...]:
+    return tuple(
+        Refused(kind=item.kind, key=item.key, reason=item.reason[:_REASON_CHARS], size_bytes=item.size_bytes)
+        for item in parked_in(connection)[:_REFUSED_TOLD]
     )
 
 

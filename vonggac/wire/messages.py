@@ -118,11 +118,25 @@ class BoxHealth:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Refused:
+    """Something that the server refused and the box keeps: `kind` is "event", "snapshot" or "clip".
+
+    `key` is its number, SHA-256 or clip id; `reason` the server's word, at most 160 characters.
+    """
+
+    kind: str
+    key: str
+    reason: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class OutboxHealth:
     """What is on the box and not yet here. `last_seq` is the newest number given; 0 when none ever was.
 
     `waiting` are inclusive ranges of the numbers that are still on the box. Where there are too many ranges the last
-    one reaches over the rest, so that it may name numbers that have gone, never miss one that has not.
+    one reaches over the rest, so that it may name numbers that have gone, never miss one that has not. `parked` counts
+    what the server refused, `refused` names up to eight of it.
     """
 
     outbox: str
@@ -134,6 +148,7 @@ class OutboxHealth:
     oldest_ms: int | None = None
     parked: int = 0
     waiting: tuple[tuple[int, int], ...] | None = None
+    refused: tuple[Refused, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

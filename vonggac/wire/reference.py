@@ -18,6 +18,7 @@ _PARTS: tuple[type, ...] = (
     messages.CameraHealth,
     messages.BoxHealth,
     messages.OutboxHealth,
+    messages.Refused,
     messages.PathPoint,
 )
 

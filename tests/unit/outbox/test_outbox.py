@@ -195,6 +195,11 @@ def test_parked_items_are_out_of_the_way_until_tried_again(outbox: Outbox) -> No
         ("clip", an_id(1)),
     }
     assert outbox.stats().parked == 3
+    assert [(each.kind, each.key, each.reason) for each in outbox.stats().refused] == [
+        ("event", "1", "HTTP 400"),
+        ("snapshot", sha256, "too odd"),
+        ("clip", an_id(1), "HTTP 415"),
+    ]
     assert outbox.stats().clips == 1
     assert outbox.unpark_all() == 3
     assert outbox.parked() == []
