@@ -23,10 +23,15 @@ from collector.fleet.disk import DiskWatch
 from collector.fleet.telling import Telling
 from collector.fleet.watch import FleetWatch
 from collector.http import HttpServer
-from collector.ingest.broker import COLLECTOR_USER, READY_WITHIN_S, BrokerMissing, EmbeddedBroker
+from collector.identity.authority import AUTHORITY, COLLECTOR, COLLECTOR_KEY, SERVER, SERVER_KEY
+from collector.identity.gate import Gate
+from collector.identity.peers import Peers
+from collector.identity.station import Keeper, enrolments, identity_folder, open_authority, section_of
+from collector.ingest.broker import COLLECTOR_USER, READY_WITHIN_S, BrokerMissing, BrokerTls, EmbeddedBroker
 from collector.ingest.clip_store import ClipStore
 from collector.ingest.intake import Intake
 from collector.ingest.mqtt import CLIENT_ID, BrokerAddress, MqttIngest
+from collector.ingest.proof import by_certificate, by_secret
 from collector.ingest.receipts import Receipts
 from collector.ingest.upload import Uploads
 from collector.locks import PARTS, take_part
@@ -153,9 +158,13 @@ def _start(base: Foundation, parts: tuple[str, ...]) -> dict[str, str]:
     if "fleet" in parts:
         _start_fleet(base, channels, ingest)
     own_listen = base.config.uploads.listen
-    if upload_app is not None and own_listen is not None:
+    if upload_app is not None and base.config.identity is not None:
+        addresses["boxes"] = _start_gate(base, upload_app)
+        upload_app = None
+    elif upload_app is not None and own_listen is not None:
+        of_uploads = upload_app
         addresses["uploads"] = _start_http(
-            base, "http-uploads", own_listen, lambda: Starlette(routes=[Mount("/upload", upload_app)])
+            base, "http-uploads", own_listen, lambda: Starlette(routes=[Mount("/upload", of_uploads)])
         )
     elif upload_app is not None and "web" not in parts:
         raise ConfigInvalid(["uploads.listen: is missing; the part ingest without web needs a port of its own"])
@@ -178,7 +187,8 @@ def _start_ingest(base: Foundation, addresses: dict[str, str]) -> tuple[MqttInge
     if config.broker.embedded:
         address, client_id = _start_broker(base)
     else:
-        address, client_id = config.broker.address(), CLIENT_ID
+        folder = None if config.identity is None else identity_folder(config)
+        address, client_id = config.broker.address(folder), CLIENT_ID
     addresses["broker"] = f"{address.host}:{address.port}"
     ingest = MqttIngest(
         address,
@@ -193,7 +203,24 @@ def _start_ingest(base: Foundation, addresses: dict[str, str]) -> tuple[MqttInge
     base.crew.start("mqtt", _then(ingest.run, base.broker_stop))
     retention = Retention(base.database, clip_store, config.data, config.retention.limits(), base.clock)
     base.crew.start("retention", lambda pulse: retention.run(pulse, base.stop), RETENTION_STALL_S)
-    return ingest, Uploads(clip_store, base.database, config.uploads.max_clip).app()
+    peers = Peers(base.database)
+    prove = by_secret(base.database) if config.identity is None else by_certificate(peers, base.clock.wall_ms)
+    return ingest, Uploads(clip_store, prove, config.uploads.max_clip).app()
+
+
+def _start_gate(base: Foundation, upload_app: Starlette) -> str:
+    config, section = base.config, section_of(base.config)
+    authority = open_authority(config)
+    giving = enrolments(config, authority, base.database, base.clock)
+    gate = Gate(authority, giving, Peers(base.database), upload_app, base.clock)
+    try:
+        server = HttpServer(section.listen, base.stop)
+    except OSError as error:
+        raise CannotStart(f"{section.listen[0]}:{section.listen[1]} cannot be listened on: {error.strerror}") from None
+    base.crew.start("boxes", lambda pulse: server.serve(gate.app, pulse, gate))
+    keeper = Keeper(authority, gate, base.database, base.clock)
+    base.crew.start("identity", lambda pulse: keeper.run(pulse, base.stop))
+    return f"https://{server.address[0]}:{server.address[1]}"
 
 
 def _then(run: Callable[[Pulse], None], after: Stop) -> Callable[[Pulse], None]:
@@ -211,10 +238,17 @@ def _then(run: Callable[[Pulse], None], after: Stop) -> Callable[[Pulse], None]:
 def _start_broker(base: Foundation) -> tuple[BrokerAddress, str]:
     host, port = base.config.broker.listen
     folder, reserve_bytes = base.config.data / "broker", base.config.disk_keep_free
-    broker = EmbeddedBroker(folder, host, port, base.database, base.broker_stop, reserve_bytes)
+    tls: BrokerTls | None = None
+    of = identity_folder(base.config)
+    if base.config.identity is not None:
+        tls = BrokerTls(of / AUTHORITY, of / SERVER, of / SERVER_KEY)
+    broker = EmbeddedBroker(folder, host, port, base.database, base.broker_stop, reserve_bytes, tls)
     base.crew.start("broker", broker.run)
     broker.wait_ready(READY_WITHIN_S)
     near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    if tls is not None:
+        files = (of / AUTHORITY, of / COLLECTOR, of / COLLECTOR_KEY)
+        return BrokerAddress(near, broker.port, None, None, *files, protocol="3.1.1"), broker.client_id()
     return BrokerAddress(near, broker.port, COLLECTOR_USER, broker.password, protocol="3.1.1"), broker.client_id()
 
 

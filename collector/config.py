@@ -15,6 +15,8 @@ from collector.alerts.channels.protocol import Channel
 from collector.alerts.channels.screen import ScreenChannel
 from collector.alerts.incidents import Grouping
 from collector.alerts.rules import ALL_WEEK, Hours, Rule
+from collector.identity.authority import AUTHORITY, COLLECTOR, COLLECTOR_KEY
+from collector.identity.certificates import is_host
 from collector.ingest.mqtt import BrokerAddress
 from collector.retention import Limits
 from collector.store.database import sqlite_url
@@ -81,8 +83,12 @@ class BrokerSection(Section):
             raise ValueError("user and password_file go together: give both or neither")
         return self
 
-    def address(self) -> BrokerAddress:
-        """Of a broker that is not ours. Raises ConfigInvalid when the password's file is no secret."""
+    def address(self, identity: Path | None = None) -> BrokerAddress:
+        """Of a broker that is not ours; `identity` is the authority's folder, whose certificates are used where none
+        are named. Raises ConfigInvalid when the password's file is no secret."""
+        if identity is not None and self.tls is None:
+            files = (identity / AUTHORITY, identity / COLLECTOR, identity / COLLECTOR_KEY)
+            return BrokerAddress(self.host or "", self.port, None, None, *files, self.protocol)
         return BrokerAddress(
             self.host or "",
             self.port,
@@ -114,6 +120,25 @@ class HttpSection(Section):
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
             raise ValueError("must be http://HOST[:PORT] or https://HOST[:PORT], without a password")
         return text.rstrip("/")
+
+
+class IdentitySection(Section):
+    """Boxes prove who they are by certificates of an authority of our own; without this section, by a shared secret."""
+
+    listen: Address = ("0.0.0.0", 8443)  # noqa: S104 - boxes come from elsewhere, and over mutual TLS alone
+    names: Annotated[tuple[str, ...], Field(min_length=1)]
+    key_password_file: ConfigPath
+    district: Annotated[str, Field(min_length=1, max_length=60)] = "Vọng Gác"
+    certificate_life: Annotated[Duration, Field(ge=60)] = 365 * 86400.0
+    broker_port: Annotated[int, Field(ge=1, le=65535)] = 8883
+
+    @field_validator("names")
+    @classmethod
+    def _are_hosts(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not is_host(name):
+                raise ValueError(f"{name!r} is no host name and no address; write 10.20.0.5 or vonggac.xa.example")
+        return names
 
 
 class UploadSection(Section):
@@ -288,6 +313,7 @@ class CollectorConfig(Section):
     time_zone: str = "Asia/Ho_Chi_Minh"
     broker: Annotated[BrokerSection, BeforeValidator(_embedded_by_name)]
     http: HttpSection = HttpSection()
+    identity: IdentitySection | None = None
     uploads: UploadSection = UploadSection()
     disk: DiskSection = DiskSection()
     retention: RetentionSection = RetentionSection()
@@ -316,6 +342,23 @@ class CollectorConfig(Section):
         if self.disk_keep_free > self.uploads.keep_free:
             raise ValueError("disk.keep_free is above uploads.keep_free: events would wait before clips do")
         return self
+
+    @model_validator(mode="after")
+    def _boxes_have_one_door(self) -> "CollectorConfig":
+        if self.identity is None:
+            return self
+        if self.uploads.listen is not None:
+            raise ValueError("uploads.listen: with `identity` clips come to identity.listen; take this option out")
+        if self.broker.user is not None:
+            raise ValueError("broker.user: with `identity` the collector proves itself by its certificate")
+        return self
+
+    @property
+    def broker_port_of_boxes(self) -> int:
+        """Where boxes find the broker."""
+        if self.broker.embedded or self.identity is None:
+            return self.broker.listen[1]
+        return self.identity.broker_port
 
     @property
     def disk_tell_below(self) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from collector.identity.gate import Gate
 from vonggac.daemon.threads import Pulse, Stop
 
 SHUTDOWN_S = 3
@@ -20,10 +21,12 @@ class HttpServer:
         self._socket = socket.create_server(address, family=family, backlog=256)
         self.address: tuple[str, int] = self._socket.getsockname()[:2]
 
-    def serve(self, app: ASGIApp, pulse: Pulse) -> None:
-        """Serve until asked to stop."""
+    def serve(self, app: ASGIApp, pulse: Pulse, gate: Gate | None = None) -> None:
+        """Serve until asked to stop; with a gate over TLS, each connection by its protocol."""
         config = uvicorn.Config(
             app,
+            http="auto" if gate is None else gate.protocol,  # type: ignore[arg-type]
+            ws="none" if gate is not None else "auto",
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -31,19 +34,25 @@ class HttpServer:
             timeout_graceful_shutdown=SHUTDOWN_S,
             timeout_keep_alive=30,
         )
-        _Server(config, pulse, self._stop).run([self._socket])
+        config.load()
+        if gate is not None:
+            config.ssl = gate.tls()
+        _Server(config, pulse, self._stop, gate).run([self._socket])
 
 
 class _Server(uvicorn.Server):
     """Beats while its event loop turns, and ends when asked."""
 
-    def __init__(self, config: uvicorn.Config, pulse: Pulse, stop: Stop) -> None:
+    def __init__(self, config: uvicorn.Config, pulse: Pulse, stop: Stop, gate: Gate | None) -> None:
         super().__init__(config)
+        self._gate = gate
         self._pulse = pulse
         self._stop = stop
 
     async def on_tick(self, counter: int) -> bool:
         self._pulse.beat()
+        if self._gate is not None:
+            self._gate.tick()
         return self._stop.is_set() or await super().on_tick(counter)
 
     def handle_exit(self, *_signal: Any) -> None:

@@ -17,6 +17,10 @@ from edge_agent.check import Finding, check_broker, check_cameras, check_clock, 
 from edge_agent.config import EdgeConfig, config_hash
 from edge_agent.handover import Handover
 from edge_agent.health import HostHealth
+from edge_agent.identity.credentials import Credentials, open_credentials
+from edge_agent.identity.renewal import STALL_S as RENEWAL_STALL_S
+from edge_agent.identity.renewal import Renewer
+from edge_agent.identity.trust import Trust
 from edge_agent.outbox.budget import DiskBudget
 from edge_agent.outbox.errors import OutboxInUse
 from edge_agent.outbox.outbox import Outbox
@@ -27,7 +31,6 @@ from edge_agent.uplink.tus import UploadServer
 from edge_agent.uplink.uplink import Uplink, last_will
 from edge_agent.uplink.upload import STALL_S, Uploader
 from vonggac.daemon.clock import Clock, SystemClock, new_id
-from vonggac.daemon.config import read_secret
 from vonggac.daemon.files import make_folder
 from vonggac.daemon.logs import configure_logs, get_logger
 from vonggac.daemon.program import stop_on_signals, watch
@@ -47,7 +50,7 @@ class Agent:
 
     def __init__(self, config: EdgeConfig, clock: Clock, stop: Stop) -> None:
         """Build everything; nothing runs yet. Raises ConfigInvalid for a secret file that cannot be used."""
-        secret = read_secret(config.broker.password_file)
+        who = open_credentials(config, clock)
         self._config = config
         self._clock = clock
         self._stop = stop
@@ -66,7 +69,7 @@ class Agent:
         self._budget = DiskBudget(self._outbox, config.disk.limits())
         self._uplink = Uplink(
             self._outbox,
-            MqttLink(_broker(config, secret), will=lambda: last_will(config.box, clock)),
+            MqttLink(_broker(config, who), will=lambda: last_will(config.box, clock)),
             clock,
             config.box,
             self._stop_sending,
@@ -75,7 +78,10 @@ class Agent:
             handlers={"snapshot": self._command_snapshot, "restart": self._command_restart},
             heartbeat_s=config.heartbeat,
         )
-        server = UploadServer(f"{config.collector.url}/upload/", config.box, secret, config.collector.ca_file)
+        self._renewer = None if who.identity is None or who.trust is None else Renewer(who.identity, who.trust, stop)
+        server = UploadServer(
+            f"{config.collector.url}/upload/", config.box, who.secret, config.collector.ca_file, who.trust
+        )
         self._uploader = Uploader(
             self._outbox,
             server,
@@ -97,6 +103,8 @@ class Agent:
         self._crew.start("uplink", self._uplink.run)
         self._crew.start("upload", self._uploader.run, stall_s=STALL_S)
         self._crew.start("clip-writer", self._clips.run)
+        if self._renewer is not None:
+            self._crew.start("identity", self._renewer.run, stall_s=RENEWAL_STALL_S)
         self._crew.start("disk-budget", self._keep_budget)
         for camera in self._cameras.values():
             camera.start(self._crew)
@@ -174,10 +182,12 @@ class Agent:
         return {}
 
 
-def _broker(config: EdgeConfig, secret: str) -> Broker:
+def _broker(config: EdgeConfig, who: Credentials) -> Broker:
     section = config.broker
-    tls = None if section.tls is None else Tls(section.tls.ca_file, section.tls.cert_file, section.tls.key_file)
-    return Broker(section.host, section.port, config.box, secret, section.protocol, tls)
+    tls: Tls | Trust | None = who.trust
+    if section.tls is not None:
+        tls = Tls(section.tls.ca_file, section.tls.cert_file, section.tls.key_file)
+    return Broker(section.host, section.port, config.box, who.secret, section.protocol, tls)
 
 
 def run_agent(config: EdgeConfig) -> int:
@@ -203,8 +213,8 @@ def check_agent(config: EdgeConfig) -> Iterator[Finding]:
     clock = SystemClock()
     yield check_disk(config)
     yield check_clock(clock)
-    secret = read_secret(config.broker.password_file)
-    link = MqttLink(_broker(config, secret), will=lambda: last_will(config.box, clock))
+    who = open_credentials(config, clock)
+    link = MqttLink(_broker(config, who), will=lambda: last_will(config.box, clock))
     yield check_broker(link, f"{config.broker.host}:{config.broker.port}")
-    yield check_collector(config)
+    yield check_collector(config, who)
     yield from check_cameras(config, clock)

@@ -15,9 +15,11 @@ from edge_agent.camera.reader import Deadlines, open_reader
 from edge_agent.camera.source import SourceAddress
 from edge_agent.camera.unavailable import CameraUnavailable
 from edge_agent.config import CameraSection, EdgeConfig
+from edge_agent.identity.credentials import Credentials
+from edge_agent.identity.exchange import PinnedAdapter, tls_reason
 from edge_agent.uplink.link import Connected, Disconnected, Link
 from vonggac.daemon.clock import Clock
-from vonggac.daemon.config import ConfigInvalid, read_secret
+from vonggac.daemon.config import ConfigInvalid
 from vonggac.daemon.threads import Stop
 
 _HTTP_DEADLINE_S = 10.0
@@ -105,28 +107,32 @@ def check_broker(link: Link, where: str) -> Finding:
     return Finding("broker", False, f"{where} did not answer as an MQTT broker does. Check broker.host and broker.port")
 
 
-def check_collector(config: EdgeConfig) -> Finding:
+def check_collector(config: EdgeConfig, who: Credentials) -> Finding:
     """Ask the collector whether it lives, and its upload endpoint whether it knows us."""
     url = config.collector.url
     verify: str | bool = str(config.collector.ca_file) if config.collector.ca_file else True
     try:
-        secret = read_secret(config.broker.password_file)
         with requests.Session() as session:
             session.trust_env = False
+            if who.trust is not None:
+                session.mount("https://", PinnedAdapter(who.trust.context()))
+            if who.secret is not None:
+                session.auth = (config.box, who.secret)
             alive = session.get(f"{url}/healthz", timeout=_HTTP_DEADLINE_S, verify=verify)
             if alive.status_code not in (200, 503):
                 return Finding("collector", False, f"{url} answers, but is no collector. Check collector.url")
             known = session.head(
                 f"{url}/upload/{_NO_CLIP}",
-                auth=(config.box, secret),
                 headers={"Tus-Resumable": "1.0.0"},
                 timeout=_HTTP_DEADLINE_S,
                 verify=verify,
             )
+    except requests.exceptions.SSLError as error:
+        return Finding("collector", False, f"{url}: TLS fails: {tls_reason(error)}. Check collector.url and the clock")
     except requests.RequestException as error:
         return Finding("collector", False, f"{url} cannot be reached ({type(error).__name__}). Check collector.url")
-    except ConfigInvalid as error:
-        return Finding("collector", False, str(error))
+    if known.status_code in (401, 403) and who.secret is None:
+        return Finding("collector", False, f"{url} does not let this box's certificate in. Do `collector box replace`")
     if known.status_code in (401, 403):
         return Finding("collector", False, f"{url} does not know this box or its secret. Do `collector box add` again")
     if known.status_code != 404:

@@ -23,6 +23,7 @@ from vonggac.daemon.program import refuse_config
 from vonggac.daemon.quantities import parse_duration_s
 
 DEFAULT_CONFIG = Path("/etc/vonggac/edge.yaml")
+DEFAULT_DATA = Path("/var/lib/vonggac-agent")
 _LONGEST_TUNE_S = 7200
 
 
@@ -297,6 +298,45 @@ def fsck(config_path: Path, deep: bool, repair: bool, as_json: bool) -> None:
     if not as_json:
         click.echo(f"{len(findings)} findings, {still_open} open, in {config.data}")
     raise SystemExit(1 if still_open else 0)
+
+
+@main.command()
+@click.argument("bundle", type=click.Path(path_type=Path, exists=True))
+@_config_option()
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=DEFAULT_DATA,
+    show_default=True,
+    help="The agent's data folder; keys and passwords go there.",
+)
+@click.option("--authority", help="The authority's SHA-256 as `collector box add` printed it; another one is refused.")
+def enrol(bundle: Path, config_path: Path, data: Path, authority: str | None) -> None:
+    """Make this box's keys, get its certificate with the BUNDLE's token, write its configuration. Once for each box."""
+    from edge_agent.identity import exchange  # noqa: PLC0415
+    from edge_agent.identity.enrol import BundleUnusable, read_bundle, scrub  # noqa: PLC0415
+    from edge_agent.identity.enrol import enrol as enrol_box  # noqa: PLC0415
+    from vonggac.daemon.clock import SystemClock  # noqa: PLC0415
+
+    try:
+        read = read_bundle(bundle)
+        read.expect_authority(authority)
+        existed = config_path.exists()
+        identity = enrol_box(read, data.resolve(), config_path, SystemClock())
+    except (BundleUnusable, exchange.AnswerRefused, exchange.NoAnswer, ConfigInvalid) as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from None
+    click.echo(f"{identity.facts.box} is enrolled with {identity.facts.url}; its keys stand in {identity.folder}")
+    click.echo(f"Authority: {read.fingerprint}")
+    click.echo(f"{config_path}: {'was there and is left as it is' if existed else 'written'}")
+    try:
+        scrub(bundle)
+        click.echo(f"Token and passwords were removed from {bundle}")
+    except OSError as error:
+        click.echo(
+            f"{bundle}: secrets could not be removed ({error.strerror}): destroy it. The token is burnt", err=True
+        )
 
 
 if __name__ == "__main__":

@@ -164,7 +164,7 @@ class BrokerSection(Section):
     host: str
     port: Annotated[int, Field(ge=1, le=65535)] = 1883
     protocol: Literal["auto", "3.1.1", "5"] = "auto"
-    password_file: ConfigPath
+    password_file: ConfigPath | None = None
     tls: TlsSection | None = None
 
 
@@ -230,6 +230,7 @@ class EdgeConfig(Section):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     heartbeat: Annotated[Duration, Field(ge=1, le=600)] = 30.0
     time_zone: str = "Asia/Ho_Chi_Minh"
+    identity: ConfigPath | None = None
     broker: BrokerSection
     collector: CollectorSection
     uplink: UplinkSection = UplinkSection()
@@ -244,6 +245,18 @@ class EdgeConfig(Section):
         if twice:
             raise ValueError(f"two cameras are called {', '.join(twice)}: give each its own name")
         return cameras
+
+    @model_validator(mode="after")
+    def _proves_itself_one_way(self) -> "EdgeConfig":
+        if self.identity is None:
+            if self.broker.password_file is None:
+                raise ValueError("write `identity` (see edge-agent enrol), or broker.password_file")
+            return self
+        if self.broker.password_file is not None or self.broker.tls is not None or self.collector.ca_file is not None:
+            raise ValueError("with `identity`, take out broker.password_file, broker.tls and collector.ca_file")
+        if not self.collector.url.startswith("https://"):
+            raise ValueError("collector.url: must be https:// with `identity`; nothing goes in the clear")
+        return self
 
     @field_validator("time_zone")
     @classmethod

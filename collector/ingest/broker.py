@@ -18,12 +18,16 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import bcrypt
 
+from collector.identity.certificates import COLLECTOR_NAME
+from collector.store import identities
 from collector.store.boxes import box_secrets
-from collector.store.database import Database
+from collector.store.database import Connection, Database
 from collector.store.errors import StoreUnavailable
 from vonggac.daemon.backoff import Backoff
 from vonggac.daemon.files import make_folder, write_durably
@@ -58,12 +62,38 @@ def find_server() -> Path:
     return Path(found)
 
 
+@dataclass(frozen=True)
+class BrokerTls:
+    """Certificates for mutual TLS: then boxes and the collector prove themselves by certificate and nothing else."""
+
+    authority: Path
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True)
+class BrokerUser:
+    """Who may connect: a box, or the collector (`box` None). Without a hash the name is a certificate's subject."""
+
+    name: str
+    box: str | None
+    password_hash: str | None = None
+
+
 class EmbeddedBroker:
     """One nats-server, its configuration made from the registered boxes. `folder` is its own."""
 
     def __init__(
-        self, folder: Path, host: str, port: int, database: Database, stop: Stop, reserve_bytes: int = 0
+        self,
+        folder: Path,
+        host: str,
+        port: int,
+        database: Database,
+        stop: Stop,
+        reserve_bytes: int = 0,
+        tls: BrokerTls | None = None,
     ) -> None:
+        self._tls = tls
         self._folder = folder
         self._reserve_bytes = reserve_bytes
         self.host = host
@@ -72,8 +102,10 @@ class EmbeddedBroker:
         self._stop = stop
         self._server = find_server()
         self.password = secrets.token_urlsafe(32)
-        self._password_hash = hash_secret(self.password)
-        self._users: dict[str, str] = {}
+        self._collector = BrokerUser(COLLECTOR_USER, None, hash_secret(self.password))
+        if tls is not None:
+            self._collector = BrokerUser(f"CN={COLLECTOR_NAME}", None)
+        self._users: list[BrokerUser] = []
         self._child: subprocess.Popen[bytes] | None = None
         self._backoff = Backoff(0.5, 10.0)
         self._ready = threading.Event()
@@ -114,7 +146,7 @@ class EmbeddedBroker:
             return
         try:
             with self._database.read() as connection:
-                users = box_secrets(connection)
+                users = self._who_may(connection)
         except StoreUnavailable as error:
             log.error("database unavailable; the broker goes on with the boxes it knows", reason=str(error))
             users = self._users
@@ -137,12 +169,19 @@ class EmbeddedBroker:
             log.info("embedded broker told of boxes", boxes=len(users))
         self._stop.wait(CHECK_EVERY_S)
 
+    def _who_may(self, connection: Connection) -> list[BrokerUser]:
+        if self._tls is None:
+            return [BrokerUser(box, box, hashed) for box, hashed in box_secrets(connection).items()]
+        holding = identities.holding(connection, time.time_ns() // 1_000_000)
+        # the whole subject: each certificate is a user of its own, so that one can be taken away and another left
+        return [BrokerUser(f"CN={box},SERIALNUMBER={serial}", box) for box, serial in holding]
+
     def _has_room(self) -> bool:
         """Once ended, it takes a tenth more to begin again."""
         wanted = self._reserve_bytes if self._child is not None else self._reserve_bytes * 1.1
         return shutil.disk_usage(self._folder.parent).free >= wanted
 
-    def _start(self, users: dict[str, str], pulse: Pulse) -> None:
+    def _start(self, users: list[BrokerUser], pulse: Pulse) -> None:
         make_folder(self._folder)
         self._folder.chmod(0o700)
         self._write(users)
@@ -166,8 +205,8 @@ class EmbeddedBroker:
         log.error("embedded broker does not listen; ending it", host=self.host, port=self.port)
         self._end_child()
 
-    def _write(self, users: dict[str, str]) -> None:
-        text = configuration(self._folder, self.host, self.port, self._password_hash, users)
+    def _write(self, users: list[BrokerUser]) -> None:
+        text = configuration(self._folder, self.host, self.port, [self._collector, *users], self._tls)
         write_durably(self._folder / "nats.conf", text.encode(), mode=0o600)
         self._users = users
 
@@ -189,22 +228,19 @@ def hash_secret(secret: str) -> str:
     return bcrypt.hashpw(secret.encode(), bcrypt.gensalt(4, prefix=b"2a")).decode()
 
 
-def configuration(folder: Path, host: str, port: int, password_hash: str, users: dict[str, str]) -> str:
+def configuration(folder: Path, host: str, port: int, users: list[BrokerUser], tls: BrokerTls | None = None) -> str:
     """nats-server's configuration; JSON is a form of it, so no value can break out of its quotes."""
-    boxes = [
-        {
-            "user": box,
-            "password": secret_hash,
-            "permissions": {
-                "publish": [f"vg.1.{box}.up.>"],
-                # $MQTT.sub.>: without it a QoS 1 subscription receives nothing
-                "subscribe": [f"vg.1.{box}.down", f"vg.1.{box}.down.>", "$MQTT.sub.>"],
-            },
-            "allowed_connection_types": ["MQTT"],
+    # ack_wait: what a killed collector had not acknowledged comes again after so long, not at its reconnection
+    mqtt: dict[str, object] = {"host": host, "port": port, "max_ack_pending": 1024, "ack_wait": "5s"}
+    if tls is not None:
+        mqtt["tls"] = {
+            "cert_file": str(tls.certificate),
+            "key_file": str(tls.key),
+            "ca_file": str(tls.authority),
+            "verify_and_map": True,
+            "min_version": "1.2",
+            "timeout": 5,
         }
-        for box, secret_hash in users.items()
-    ]
-    collector = {"user": COLLECTOR_USER, "password": password_hash, "allowed_connection_types": ["MQTT"]}
     return json.dumps(
         {
             "server_name": "vonggac",
@@ -220,12 +256,24 @@ def configuration(folder: Path, host: str, port: int, password_hash: str, users:
                 "max_file_store": 2_147_483_648,
                 "sync_interval": "always",  # a PUBACK then means: on the disk
             },
-            # ack_wait: what a killed collector had not acknowledged comes again after so long, not at its reconnection
-            "mqtt": {"host": host, "port": port, "max_ack_pending": 1024, "ack_wait": "5s"},
-            "authorization": {"timeout": 5, "users": [collector, *boxes]},
+            "mqtt": mqtt,
+            "authorization": {"timeout": 5, "users": [_user(each) for each in users]},
         },
         indent=1,
     )
+
+
+def _user(user: BrokerUser) -> dict[str, object]:
+    told: dict[str, object] = {"user": user.name, "allowed_connection_types": ["MQTT"]}
+    if user.password_hash is not None:
+        told["password"] = user.password_hash
+    if user.box is not None:
+        told["permissions"] = {
+            "publish": [f"vg.1.{user.box}.up.>"],
+            # $MQTT.sub.>: without it a QoS 1 subscription receives nothing
+            "subscribe": [f"vg.1.{user.box}.down", f"vg.1.{user.box}.down.>", "$MQTT.sub.>"],
+        }
+    return told
 
 
 def free_port(host: str) -> int:

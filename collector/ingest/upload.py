@@ -1,4 +1,4 @@
-"""The upload endpoint: tus 1.0 (core, creation, termination) for boxes alone, each proving itself by its secret.
+"""The upload endpoint: tus 1.0 (core, creation, termination) for boxes alone, each proving who it is (`Prove`).
 
 Written by hand because no kept library compares the hash and syncs file and folder before it answers (tuspyserver needs
 FastAPI and appends without a lock; asgi-tus 0.1 knows no checksum over the whole file). Rules: an upload's address is
@@ -13,7 +13,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 
-import bcrypt
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -21,9 +20,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from collector.ingest.clip_store import ClipRefused, ClipStore, DiskFull, HashWrong
-from collector.store.boxes import box_secrets
+from collector.ingest.proof import NotProven, Prove
 from collector.store.clips import Clip, Upload
-from collector.store.database import Database
 from collector.store.errors import StoreUnavailable
 from vonggac.daemon.logs import get_logger
 from vonggac.wire.ids import is_camera_name, is_uuid
@@ -37,7 +35,6 @@ CHUNK_WITHIN_S = 30.0
 LOCK_WITHIN_S = 5.0
 RETRY_FULL_S = 300
 _HEX = frozenset("0123456789abcdef")
-_NOBODY = bcrypt.hashpw(b"nobody", bcrypt.gensalt(4))
 
 Handler = Callable[[Request, str], Awaitable[Response]]
 
@@ -64,9 +61,9 @@ class _Hold:
 class Uploads:
     """The endpoint's requests, over one ClipStore."""
 
-    def __init__(self, store: ClipStore, database: Database, max_bytes: int) -> None:
+    def __init__(self, store: ClipStore, prove: Prove, max_bytes: int) -> None:
         self._store = store
-        self._database = database
+        self._prove = prove
         self._max_bytes = max_bytes
         self._holds: dict[str, _Hold] = {}
 
@@ -90,9 +87,12 @@ class Uploads:
         async def handle(request: Request) -> Response:
             box = ""
             try:
-                box = await run_in_threadpool(self._who, request.headers.get("authorization", ""))
+                box = await run_in_threadpool(self._prove, request)
                 _check_version(request)
                 return await handler(request, box)
+            except NotProven as refused:
+                log.warning("upload refused", status=refused.status, reason=str(refused))
+                return _reply(refused.status, str(refused), **refused.headers)
             except _Answer as answer:
                 if answer.status not in (404, 409):
                     log.warning("upload refused", box=box or None, status=answer.status, reason=answer.text)
@@ -112,20 +112,6 @@ class Uploads:
                 return _reply(503, "the database cannot be reached now", Retry_After="5")
 
         return handle
-
-    def _who(self, authorization: str) -> str:
-        """The box that its name and secret prove."""
-        kind, _, coded = authorization.partition(" ")
-        try:
-            name, _, secret = base64.b64decode(coded, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            kind, name, secret = "", "", ""
-        with self._database.read() as connection:
-            expected = box_secrets(connection).get(name)
-        right = bcrypt.checkpw(secret.encode()[:72], expected.encode() if expected else _NOBODY)
-        if kind.lower() != "basic" or expected is None or not right:
-            raise _Answer(401, "box and secret are not known together", WWW_Authenticate='Basic realm="box"')
-        return name
 
     async def _create(self, request: Request, box: str) -> Response:
         length = _whole_number(request.headers.get("upload-length"), "Upload-Length")

@@ -40,6 +40,7 @@ class Camera:
 
 
 _BOX = [boxes.c[name] for name in Box.__dataclass_fields__]
+_MAY_SPEAK = and_(boxes.c.removed_ms.is_(None), boxes.c.revoked_ms.is_(None))
 _CAMERA = [cameras.c[name] for name in Camera.__dataclass_fields__]
 
 
@@ -57,7 +58,7 @@ def add_box(connection: Connection, box: str, site: str, commune: str, secret_ha
         return True
     if row.removed_ms is None:
         return False
-    connection.execute(update(boxes).where(boxes.c.id == box).values(removed_ms=None, **values))
+    connection.execute(update(boxes).where(boxes.c.id == box).values(removed_ms=None, revoked_ms=None, **values))
     return True
 
 
@@ -78,13 +79,18 @@ def list_boxes(connection: Connection, *, removed: bool = False) -> list[Box]:
 
 
 def box_secrets(connection: Connection) -> dict[str, str]:
-    """The bcrypt hash of every box that may connect."""
-    query = select(boxes.c.id, boxes.c.secret_hash).where(boxes.c.removed_ms.is_(None)).order_by(boxes.c.id)
+    """The bcrypt hash of every box that may connect by a secret."""
+    query = select(boxes.c.id, boxes.c.secret_hash).where(_MAY_SPEAK, boxes.c.secret_hash != "").order_by(boxes.c.id)
     return {row.id: row.secret_hash for row in connection.execute(query)}
 
 
 def is_registered(connection: Connection, box: str) -> bool:
     """May this box speak?"""
+    return connection.scalar(select(boxes.c.id).where(boxes.c.id == box, _MAY_SPEAK)) is not None
+
+
+def is_known(connection: Connection, box: str) -> bool:
+    """Is this box registered, revoked or not?"""
     return connection.scalar(select(boxes.c.id).where(boxes.c.id == box, boxes.c.removed_ms.is_(None))) is not None
 
 

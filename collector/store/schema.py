@@ -40,9 +40,9 @@ boxes = Table(
     Column("id", Text, primary_key=True),
     Column("site", Text, nullable=False),
     Column("commune", Text, nullable=False),
-    Column("secret_hash", Text, nullable=False),  # bcrypt of 256 random bits
+    Column("secret_hash", Text, nullable=False),  # bcrypt of 256 random bits; "" = proves itself by certificate
     Column("created_ms", BigInteger, nullable=False),
-    Column("removed_ms", BigInteger),  # removed boxes keep their history; NULL = may connect
+    Column("removed_ms", BigInteger),  # removed boxes keep their history; NULL = registered
     # from birth and last will, NULL until the first birth
     Column("connected", Boolean),
     Column("status_ms", BigInteger),  # received_ms of the last status message
@@ -50,6 +50,7 @@ boxes = Table(
     Column("boot_id", Text),
     Column("agent_version", Text),
     Column("config_hash", Text),
+    Column("revoked_ms", BigInteger),  # may not connect until it is enrolled anew; NULL = may
 )
 
 cameras = Table(

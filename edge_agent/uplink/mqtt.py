@@ -22,6 +22,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge_agent.identity.trust import Trust
 from edge_agent.uplink.link import Arrived, Connected, Disconnected, LinkNews
 from vonggac.daemon.logs import get_logger
 from vonggac.wire import topics
@@ -70,14 +71,14 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where and as whom; the box id is user name and client id."""
+    """Where and as whom; the box id is user name and client id. Without a secret `tls` says who we are."""
 
     host: str
     port: int
     box: str
-    secret: str = field(repr=False)
+    secret: str | None = field(repr=False)
     protocol: Protocol = "auto"
-    tls: Tls | None = None
+    tls: Tls | Trust | None = None
 
 
 class MqttLink:
@@ -199,7 +200,8 @@ class MqttLink:
             clean_session=True if version == MQTTProtocolVersion.MQTTv311 else None,
             reconnect_on_failure=False,
         )
-        client.username_pw_set(self._broker.box, self._broker.secret)
+        if self._broker.secret is not None:
+            client.username_pw_set(self._broker.box, self._broker.secret)
         client.will_set(topics.up(self._broker.box, "status"), self._will(), qos=1, retain=True)
         client.max_inflight_messages_set(MAX_UNDER_WAY + 1)
         client.connect_timeout = self._connect_deadline_s

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
+from requests.adapters import DEFAULT_POOLSIZE, HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from edge_agent.identity.trust import Trust
 
 # linux/tcp.h, struct tcp_info: tcpi_rtt and tcpi_rttvar (µs) stand at 68, tcpi_min_rtt (µs, of five minutes) at 148.
 _INFO_BYTES = 152
@@ -56,14 +58,31 @@ def read_round_trip(connection: socket.socket) -> RoundTrip | None:
 class ListeningAdapter(HTTPAdapter):
     """A session's adapter that knows the socket of its newest connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, trust: Trust | None = None) -> None:
         self._newest: socket.socket | None = None
+        self._trust = trust
+        self._generation = 0
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **how: Any) -> None:
-        """As the library does, with connections that tell of themselves."""
+        """As the library does, with connections that tell of themselves and trust whom the box trusts."""
+        if self._trust is not None:
+            self._generation = self._trust.generation
+            how["ssl_context"] = self._trust.context()
         super().init_poolmanager(*args, **how)
         self.poolmanager.pool_classes_by_scheme = _pools(self._connected)
+
+    def send(self, *args: Any, **how: Any) -> requests.Response:
+        """As the library does; after a renewal with connections of the new certificate."""
+        if self._trust is not None and self._generation != self._trust.generation:
+            self.poolmanager.clear()
+            self.init_poolmanager(DEFAULT_POOLSIZE, DEFAULT_POOLSIZE)
+        return super().send(*args, **how)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """With a trust of our own there is nothing to add: `requests` would load the public authorities into it."""
+        if self._trust is None:
+            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
 
     def round_trip(self) -> RoundTrip | None:
         """Of the newest connection; None before there is one."""
@@ -76,9 +95,9 @@ class ListeningAdapter(HTTPAdapter):
                 connection.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
 
 
-def listen_to(session: requests.Session) -> ListeningAdapter:
-    """Have the session's connections watched."""
-    adapter = ListeningAdapter()
+def listen_to(session: requests.Session, trust: Trust | None = None) -> ListeningAdapter:
+    """Have the session's connections watched; with `trust` they are over TLS by it alone."""
+    adapter = ListeningAdapter(trust)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return adapter

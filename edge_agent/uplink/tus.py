@@ -15,6 +15,7 @@ import requests
 from tusclient.client import TusClient
 from tusclient.uploader.uploader import Uploader
 
+from edge_agent.identity.trust import Trust
 from edge_agent.outbox.items import WaitingClip
 from edge_agent.uplink.errors import ItemRefused, UplinkRefused, UplinkUnavailable, UploadExpired
 
@@ -27,24 +28,22 @@ _PASSING = frozenset({408, 409, 423, 425, 429})
 
 @dataclass(frozen=True, slots=True)
 class UploadServer:
-    """Where clips go, and as whom. `url` is where uploads are created."""
+    """Where clips go, and as whom: by the secret, or by what `trust` holds. `url` is where uploads are created."""
 
     url: str
     box: str
-    secret: str = field(repr=False)
+    secret: str | None = field(repr=False)
     ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
+    trust: Trust | None = None
 
 
 def open_session(server: UploadServer) -> requests.Session:
     """A session that ignores the environment's proxies and .netrc: the way to the collector is the configuration's."""
     session = requests.Session()
     session.trust_env = False
-    session.auth = (server.box, server.secret)
     session.verify = str(server.ca_file) if server.ca_file else True
-    if server.cert_file:
-        session.cert = (str(server.cert_file), str(server.key_file)) if server.key_file else str(server.cert_file)
+    if server.secret is not None:
+        session.auth = (server.box, server.secret)
     return session
 
 

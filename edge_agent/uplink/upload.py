@@ -90,7 +90,7 @@ class Uploader:
         self._max_kbps = max_kbps
         self._kbps = max_kbps()
         self._bucket = TokenBucket(self._kbps or None, clock.mono_ms())
-        self._line = listen_to(self._session)
+        self._line = listen_to(self._session, server.trust)
         self._giving_way = GivingWay(clock.mono_ms()) if give_way else None
         self._backoff = Backoff(1.0, 30.0, self._rng)
         self._not_before_ms = 0.0

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import context
 
 from collector.store.schema import metadata
+from collector.store.schema_identity import certificates  # noqa: F401 - makes its tables known
 
 engine = sa.create_engine(context.config.attributes["url"])
 with engine.connect() as connection:

@@ -10,6 +10,7 @@ from starlette.routing import Mount
 
 from collector.http import HttpServer
 from collector.ingest.clip_store import ClipStore
+from collector.ingest.proof import by_secret
 from collector.ingest.upload import Uploads
 from tests.support import messages as sample
 from tests.support.clock import FakeClock
@@ -34,7 +35,8 @@ class Endpoint:
         )
         self._stop = Stop()
         server = HttpServer(("127.0.0.1", 0), self._stop)
-        app = Starlette(routes=[Mount("/upload", Uploads(self.clip_store, station.database, MAX_CLIP).app())])
+        uploads = Uploads(self.clip_store, by_secret(station.database), MAX_CLIP)
+        app = Starlette(routes=[Mount("/upload", uploads.app())])
         self.url = f"http://127.0.0.1:{server.address[1]}/upload/"
         self._thread = threading.Thread(target=server.serve, args=(app, Pulse("http", 60)))
         self._thread.start()

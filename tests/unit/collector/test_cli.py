@@ -46,12 +46,12 @@ def test_a_new_boxs_secret_goes_to_a_closed_file_and_not_to_the_screen(shell: Sh
     assert json.loads(shell.run("box", "list", "--json").output)["id"] == "nha-01"
 
 
-def test_a_box_is_added_once_and_again_after_it_was_removed(shell: Shell) -> None:
+def test_a_box_is_added_once_and_again_after_it_was_retired(shell: Shell) -> None:
     assert shell.add("--show").exit_code == 0
     again = shell.add("--show")
     assert (again.exit_code, "registered already" in again.output) == (1, True)
-    assert shell.run("box", "remove", "nha-01").exit_code == 0
-    assert shell.run("box", "remove", "nha-01").exit_code == 1
+    assert shell.run("box", "retire", "nha-01").exit_code == 0
+    assert shell.run("box", "retire", "nha-01").exit_code == 1
     assert shell.add("--show").exit_code == 0
 
 
@@ -132,7 +132,7 @@ def test_what_is_done_on_the_command_line_stands_in_the_audit_log(shell: Shell) 
     shell.run("token", "remove", "map")
     shell.run("user", "disable", "lan")
     shell.run("user", "disable", "nobody")
-    shell.run("box", "remove", "nha-01")
+    shell.run("box", "retire", "nha-01")
     lines = [json.loads(line) for line in shell.run("audit", "list", "--json").output.splitlines()][::-1]
     assert [(line["thing"], line["ref"], line["detail"]["did"]) for line in lines] == [
         ("box", "nha-01", "add"),
@@ -140,7 +140,7 @@ def test_what_is_done_on_the_command_line_stands_in_the_audit_log(shell: Shell) 
         ("token", "map", "add"),
         ("token", "map", "remove"),
         ("user", "lan", "disable"),
-        ("box", "nha-01", "remove"),
+        ("box", "nha-01", "retire"),
     ]
     assert {line["by"] for line in lines} == {"console"}
     assert all(line["who"] for line in lines)

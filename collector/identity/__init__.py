@@ -1,0 +1,1 @@
+"""Who a box is: the authority, enrolment, certificates and their end."""

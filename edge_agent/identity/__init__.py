@@ -1,0 +1,1 @@
+"""Who this box is: its keys, its certificate, and whom it trusts."""
