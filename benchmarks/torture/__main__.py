@@ -133,6 +133,7 @@ def table(broker: str, rounds: int, given: argparse.Namespace, done: list[Fault]
         ("clips flagged truncated; losses told", f"{found.clips_truncated}; {found.clips_told_lost}"),
         ("worst end of a clip lost to a crash", f"{found.worst_tail_s:.1f} s"),
         ("missing numbers, reported", f"{found.holes_actual}, {found.holes_reported}"),
+        ("watched walks that went with a torn-out card, as is said there", found.on_torn_cards),
         ("orphan files", found.orphans),
         ("fsck findings", found.fsck),
         ("alerts, told, repeated", f"{found.alerts}, {found.alerts_told}, {found.alerts_repeated}"),

@@ -48,6 +48,7 @@ class Findings:
     alerts: int = 0
     alerts_told: int = 0
     alerts_repeated: int = 0
+    on_torn_cards: int = 0
     worst_tail_s: float = 0.0
     wrong: list[str] = field(default_factory=list)
 
@@ -184,12 +185,14 @@ def _walks(
         number += 1
         if life is None or life.ended_s is None:
             continue
-        torn_out = any(first_s - 6 < at < shown_s + 12 for at in box.cards)
-        if torn_out:
-            continue  # the card went with all that was on it
+        if any(first_s - 6 < at < shown_s + 12 for at in box.cards):
+            continue  # the card was torn out while it was recorded
         findings.due += 1
         near = [episode for episode, at in starts.items() if first_s - 2.5 < at < shown_s + 1.5]
         covering = [clip for clip in clips if clip.numbers[0] <= walk_of(number - 1)[0] <= clip.numbers[-1]]
+        if not covering and _went_with_its_card(database, box, first_s, shown_s, near):
+            findings.on_torn_cards += 1
+            continue
         if not near and not covering:
             findings.complain(f"{box.id}: walk {number - 1} at {first_s:.1f} has no episode")
             continue
@@ -199,6 +202,35 @@ def _walks(
                 findings.complain(f"{box.id}: the clip of walk {number - 1} is gone and nobody told")
             continue
         _clip_of_walk(findings, box, number - 1, life, covering, losses & set(near))
+
+
+def _went_with_its_card(
+    database: sqlite3.Connection, box: Box, first_s: float, shown_s: float, near: list[str]
+) -> bool:
+    """The card was torn out later, and what is not here stood on it alone: its clip is said to be left behind, or
+    nothing that it numbered after the walk (8 s at most until its clip is announced) has come, or a hole is left of it.
+    """
+    torn_s = min((at for at in box.cards if at > first_s), default=None)
+    if torn_s is None:
+        return False
+    marks = ",".join("?" * len(near))
+    states = {
+        row["state"]
+        for row in database.execute(f"SELECT state FROM clips WHERE box = ? AND episode IN ({marks})", (box.id, *near))
+    }
+    if states:
+        return states == {"left_behind"}
+    came_s = max((at for at in box.cards if at <= first_s), default=0.0)
+    kept = database.execute(
+        "SELECT outbox, seq, mono_ms FROM events WHERE box = ? AND mono_ms >= ? AND mono_ms < ?",
+        (box.id, came_s * 1000, torn_s * 1000),
+    ).fetchall()
+    if max((row["mono_ms"] / 1000 for row in kept), default=0.0) < (
+        shown_s + POST_ROLL_S + 8 if near else first_s + 2.5
+    ):
+        return True
+    numbers = {row["seq"] for row in kept}
+    return max(numbers) - min(numbers) + 1 > len(numbers)
 
 
 def _clip_of_walk(
