@@ -61,10 +61,16 @@ def main() -> int:
 
 
 def _in_a_namespace() -> int:
-    """The same command with a network and a mount table of its own: nothing outside can be hit."""
+    """The same command with network, mounts and processes of its own: it hits nothing outside, and leaves nothing."""
     again = f'ip link set lo up && exec "{sys.executable}" -m benchmarks.torture "$@"'
-    command = ["unshare", "--net", "--mount", "--propagation", "private", "sh", "-c", again, "sh", *sys.argv[1:]]
-    return subprocess.run(command, env={**os.environ, _ALONE: "1"}, check=False).returncode
+    own = ["--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    command = ["unshare", *own, "sh", "-c", again, "sh", *sys.argv[1:]]
+    environment = {**os.environ, _ALONE: "1"}
+    return subprocess.run(command, env=environment, check=False, preexec_fn=_end_with_parent).returncode
+
+
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG: killed when whoever started us ends
 
 
 def _torture(broker: str, rounds: int, until: float | None, given: argparse.Namespace) -> bool:
@@ -164,5 +170,5 @@ def _show(text: str) -> None:
 
 
 if __name__ == "__main__":
-    ctypes.CDLL(None).prctl(1, 15)  # end with whoever started us, also inside the namespace
+    _end_with_parent()
     sys.exit(main())
