@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 SilenceKind = Literal["link", "off", "unknown"]
-GapKind = Literal["off", "unknown", "no_picture", "unheard"]
+GapKind = Literal["off", "unknown", "no_picture", "unheard", "not_yet"]
 HOUR_MS = 3_600_000
 BEATS = 2.5
 """A box is silent when it was not heard for so many of its own intervals: one heartbeat may be lost."""
@@ -53,7 +53,9 @@ class Word:
 
 @dataclass(frozen=True)
 class Gap:
-    """No video of a camera. `unheard`: the box is silent now, and whether it records is not known yet."""
+    """No video of a camera. `unheard`: the box is silent now, and whether it records is not known yet; `not_yet`: the
+    camera was not there.
+    """
 
     from_ms: int
     until_ms: int
@@ -93,14 +95,19 @@ def video_gaps(
     patience_ms: float,
     since_ms: int,
     until_ms: int,
+    *,
+    first_seen_ms: int = 0,
 ) -> list[Gap]:
     """A camera's gaps within the window, earliest first; they do not overlap, the surer word comes first.
 
-    `heard_ms`: the box's last heartbeat, None when there was none in the window or before.
+    `heard_ms`: the box's last heartbeat, None when there was none in the window or before; `first_seen_ms`: when the
+    camera was first heard of, before which only its own words (which may have come late) count.
     """
     words = sorted(words, key=lambda word: word.since_ms)
     off = [Gap(each.from_ms, _looked_again(each, words), each.kind) for each in silences if each.kind != "link"]
     gaps = [*off, *_pictureless(words, until_ms)]
+    if (begins_ms := min([first_seen_ms, *(word.since_ms for word in words)])) > since_ms:
+        gaps.append(Gap(since_ms, begins_ms, "not_yet"))
     if heard_ms is not None and until_ms - heard_ms > patience_ms:
         gaps.append(Gap(heard_ms, until_ms, "unheard"))
     return _apart(gaps, since_ms, until_ms)

@@ -43,6 +43,7 @@ def report_of(connection: Connection, box: str, since_ms: int, until_ms: int) ->
             0.0 if beat is None else beat.patience_ms,
             since_ms,
             until_ms,
+            first_seen_ms=camera.first_seen_ms,
         )
         cameras.append(CameraReport(camera.id, camera.name, tuple(gaps), tuple(by_hour(gaps, since_ms, until_ms))))
     return BoxReport(

@@ -37,6 +37,7 @@ class Camera:
     name: str
     has_sub: bool | None
     configured: bool
+    first_seen_ms: int
 
 
 _BOX = [boxes.c[name] for name in Box.__dataclass_fields__]

@@ -86,6 +86,16 @@ def test_a_box_that_is_silent_now_is_neither_watched_nor_lost() -> None:
     assert gaps([], [], heard_s=950) == []
 
 
+def test_before_it_was_heard_of_a_camera_was_not_watched() -> None:
+    seen = {"heard_ms": T + 1_000_000, "patience_ms": 75_000, "since_ms": T, "until_ms": T + 1_000_000}
+    found = video_gaps([], [], first_seen_ms=T + 300_000, **seen)  # type: ignore[arg-type]
+    assert found == [Gap(T, T + 300_000, "not_yet")]
+    late = [Word(T + 100_000, False)]
+    assert video_gaps(late, [], first_seen_ms=T + 300_000, **seen) == [  # type: ignore[arg-type]
+        Gap(T, T + 100_000, "not_yet")
+    ]
+
+
 def test_hours_hold_what_falls_into_them() -> None:
     start = T - T % HOUR_MS
     found = by_hour([Gap(start + HOUR_MS - 60_000, start + HOUR_MS + 30_000, "off")], start, start + 3 * HOUR_MS)
