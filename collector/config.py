@@ -14,7 +14,7 @@ from collector.alerts.channels.apprise import AppriseChannel, read_urls
 from collector.alerts.channels.protocol import Channel
 from collector.alerts.channels.screen import ScreenChannel
 from collector.alerts.incidents import Grouping
-from collector.alerts.rules import ALL_WEEK, Hours, Rule
+from collector.alerts.rules import ALL_WEEK, Escalate, Hours, Rule
 from collector.identity.authority import AUTHORITY, COLLECTOR, COLLECTOR_KEY
 from collector.identity.certificates import is_host
 from collector.ingest.mqtt import BrokerAddress
@@ -197,6 +197,13 @@ class HoursSection(Section):
         return self
 
 
+class EscalateSection(Section):
+    """Who is told as well when nobody has taken an incident for so long."""
+
+    after: Annotated[Duration, Field(gt=0)]
+    channels: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
 class RuleSection(Section):
     """Who is told of what; an empty list means any."""
 
@@ -208,7 +215,9 @@ class RuleSection(Section):
     min_score: float | None = None
     severity: Literal["low", "normal", "high"] = "normal"
     cool_down: Duration = 60.0
+    rings_an_hour: Annotated[int, Field(ge=1)] = 12
     channels: tuple[str, ...] = (SCREEN,)
+    escalate: tuple[EscalateSection, ...] = ()
 
     def rule(self) -> Rule:
         """As the rules' loop takes it. Raises ValueError with what is wrong."""
@@ -222,6 +231,8 @@ class RuleSection(Section):
             cool_down_s=self.cool_down,
             channels=self.channels,
             severity=self.severity,
+            rings_an_hour=self.rings_an_hour,
+            escalate=tuple(Escalate(step.after, step.channels) for step in self.escalate),
         )
 
     @model_validator(mode="after")
@@ -289,6 +300,7 @@ class AlertsSection(Section):
                 raise ValueError(f"two {what} are called {', '.join(twice)}: give each its own name")
         known = {SCREEN, *(channel.name for channel in self.channels)}
         told = [(f"rule {rule.name} tells", rule.channels) for rule in self.rules]
+        told += [(f"rule {rule.name} escalates to", step.channels) for rule in self.rules for step in rule.escalate]
         for who, names in (*told, ("outages tell", self.outages.channels)):
             for name in names:
                 if name not in known:

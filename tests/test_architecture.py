@@ -31,6 +31,7 @@ PURE = (
     "collector.store.dating",
     "collector.alerts.rules",
     "collector.alerts.incidents",
+    "collector.alerts.mutes",
 )
 # What would bring a clock, a thread, a file, a network, a database or a camera into a pure module.
 IMPURE = (

@@ -150,8 +150,14 @@ class Delivery:
             late_ms=late_ms,
             clock_set=has_date and subject.dated != "uncertain",
             link=link,
+            unattended_ms=self._unattended_ms(alert, subject),
         )
         return write(facts, self._channel.language, self._zone)
+
+    def _unattended_ms(self, alert: store.ClaimedAlert, subject: store.AlertSubject) -> int:
+        if alert.kind != "escalation" or subject.incident_ms is None:
+            return 0
+        return max(0, alert.created_ms - subject.incident_ms)
 
     def _picture_may_come(self, alert: store.ClaimedAlert, subject: store.AlertSubject | None, now_ms: int) -> bool:
         named = subject is not None and subject.snapshot_sha256 is not None

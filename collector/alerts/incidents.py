@@ -8,6 +8,8 @@ Rules, each with a test:
    severity breaks it.
 4. What is late (`late_after_s` since its last motion) never rings: it is told quietly, with how late it is, and after
    an outage not more often than the cool-down.
+5. A channel hears of one camera at most `rings_an_hour` times in an hour, however often its incidents are closed and
+   begin anew; only what is more severe than those is still told.
 """
 
 from collections.abc import Mapping
@@ -100,10 +102,11 @@ class Word:
 
 @dataclass(frozen=True)
 class Heard:
-    """What a channel last heard of a camera: the last alert that rang, and the last of any sort."""
+    """What a channel last heard of a camera: the last alert that rang, the last of any sort, all of the last hour."""
 
     rang: Word | None = None
     told: Word | None = None
+    in_an_hour: tuple[Word, ...] = ()
 
 
 NOTHING_HEARD = Heard()
@@ -121,9 +124,9 @@ class Grow:
 
 @dataclass(frozen=True)
 class Silent:
-    """No sound. `late`: still told, quietly, with `late_ms`. `cool_down`: stands on the list, nobody is told."""
+    """No sound. `late`: still told, quietly, with `late_ms`. Else it stands on the list, nobody is told."""
 
-    reason: Literal["late", "cool_down"]
+    reason: Literal["late", "cool_down", "storm"]
     late_ms: int = 0
 
     @property
@@ -177,4 +180,6 @@ def decide(
     cooling = last is not None and 0 <= now_ms - last.at_ms < rule.cool_down_s * 1000
     if last is not None and cooling and SEVERITY_RANK[last.severity] >= rank:
         return Silent("cool_down")
+    if sum(SEVERITY_RANK[word.severity] >= rank for word in heard.in_an_hour) >= rule.rings_an_hour:
+        return Silent("storm")
     return Silent("late", late_ms) if late_ms else Ring()

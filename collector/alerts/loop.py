@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import tzinfo
 
 from collector.alerts.bell import Bell, Ear
+from collector.alerts.escalation import Escalation
 from collector.alerts.incidents import (
     Grouping,
     Heard,
@@ -22,10 +23,13 @@ from collector.alerts.incidents import (
     joins,
     lateness_ms,
 )
+from collector.alerts.mutes import Mute, muted_by
 from collector.alerts.rules import (
     DEFAULT_RULES,
     SEVERITY_RANK,
     EpisodeFacts,
+    Hours,
+    LocalTime,
     Rule,
     Severity,
     local_time_at,
@@ -33,6 +37,7 @@ from collector.alerts.rules import (
 )
 from collector.store import alerts as alert_store
 from collector.store import incidents as store
+from collector.store import mutes as mute_store
 from collector.store.database import Connection, Database
 from collector.store.errors import StoreUnavailable
 from vonggac.daemon.backoff import Backoff
@@ -43,6 +48,7 @@ from vonggac.wire.ids import uuid7
 
 log = get_logger(__name__)
 POLL_S = 0.25
+HOUR_S = 3600.0
 BATCH = 50  # a step of a backlog holds the writer for less than a tenth of a second
 
 
@@ -62,7 +68,9 @@ class RulesLoop:
         self._grouping = grouping
         self._zone = zone
         self._alerted = alerted
-        self._memory_ms = round(max(rule.cool_down_s for rule in self._rules) * 1000)
+        self._memory_ms = round(max(HOUR_S, *(rule.cool_down_s for rule in self._rules)) * 1000)
+        self._escalation = Escalation(database, self._rules, grouping.late_after_s, alerted)
+        self._escalated_ms = 0
 
     def run(self, pulse: Pulse, stop: Stop, clock: Clock, committed: Ear) -> None:
         """Step until asked to stop; wakes when ingest has committed, and four times a second."""
@@ -71,6 +79,7 @@ class RulesLoop:
             pulse.beat()
             try:
                 more = self.step(clock.wall_ms())
+                self.escalate(clock.wall_ms())
             except StoreUnavailable as error:
                 log.warning("rules wait for the database", error=str(error))
                 stop.wait(backoff.next_s())
@@ -78,6 +87,12 @@ class RulesLoop:
             backoff.reset()
             if not more:
                 committed.wait(POLL_S)
+
+    def escalate(self, now_ms: int) -> None:
+        """At most once a second: tell others of what nobody takes."""
+        if abs(now_ms - self._escalated_ms) >= 1_000:
+            self._escalated_ms = now_ms
+            self._escalation.step(now_ms)
 
     def step(self, now_ms: int) -> bool:
         """Look at what is due, at most BATCH episodes; True when it should be called again at once."""
@@ -98,6 +113,11 @@ class RulesLoop:
         matching = [rule for rule in self._rules if rule.matches(facts, local)]
         store.lock_camera(connection, episode.camera)
         before = store.incident_of(connection, episode.id)
+        mute = self._mute(connection, facts, local, now_ms) if matching else None
+        if mute is not None:
+            matching = []
+            if before is None:
+                mute_store.note_muted(connection, episode.id, mute.id, now_ms)
         if before is None and not matching:
             return 0
         late_ms = lateness_ms(facts, now_ms, self._grouping)
@@ -118,9 +138,14 @@ class RulesLoop:
                 store.grow_incident(connection, span, now_ms)
         if before is None:
             store.add_member(connection, span.id, episode.id, now_ms)
+            mute_store.forget_muted(connection, episode.id)
         if span.state == IncidentState.CLOSED:
             return 0  # a person has closed it while the episode went on
         return self._alert(connection, episode, matching, span, is_new=known is None, late_ms=late_ms, now_ms=now_ms)
+
+    def _mute(self, connection: Connection, facts: EpisodeFacts, local: LocalTime, now_ms: int) -> Mute | None:
+        rows = mute_store.running_mutes(connection, f"{facts.box}/{facts.camera}", now_ms)
+        return muted_by(map(mute_of, rows), facts, local, now_ms) if rows else None
 
     def _near(self, connection: Connection, camera: str, facts: EpisodeFacts) -> store.IncidentSpan | None:
         gap_ms = round(self._grouping.gap_s * 1000)
@@ -183,7 +208,16 @@ class RulesLoop:
         return Heard(
             rang=next((word for rings, word in words if rings), None),
             told=next((word for _, word in words), None),
+            in_an_hour=tuple(word for _, word in words if now_ms - word.at_ms < HOUR_S * 1000),
         )
+
+
+def mute_of(row: mute_store.MuteRow) -> Mute:
+    """The mute as rules see it."""
+    hours = None
+    if row.from_minute is not None and row.to_minute is not None:
+        hours = Hours(row.from_minute, row.to_minute)
+    return Mute(row.id, row.camera, row.zone, hours, row.start_ms, row.until_ms)
 
 
 def facts_of(episode: store.ClaimedEpisode) -> EpisodeFacts:

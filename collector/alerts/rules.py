@@ -96,6 +96,14 @@ class EpisodeFacts:
 
 
 @dataclass(frozen=True)
+class Escalate:
+    """Told as well when nobody has taken the incident for so long: the next officer, then the post."""
+
+    after_s: float
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Rule:
     """Who is told of what: `cameras` are patterns "box/camera" with `*` and `?`, each half matched by itself.
 
@@ -111,6 +119,8 @@ class Rule:
     cool_down_s: float = 60.0
     channels: tuple[str, ...] = ("screen",)
     severity: Severity = "normal"
+    rings_an_hour: int = 12
+    escalate: tuple[Escalate, ...] = ()
 
     def __post_init__(self) -> None:
         for pattern in self.cameras:

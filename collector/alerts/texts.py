@@ -32,6 +32,8 @@ _CATALOGUE: dict[Language, dict[str, str]] = {
         "disk_low": "Đĩa máy chủ sắp đầy: còn {free}",
         "disk_roomy": "Đĩa máy chủ có chỗ trở lại: còn {free}",
         "test": "Tin thử từ Vọng Gác",
+        "unattended_title": "[Chưa ai tiếp nhận] {title}",
+        "unattended": "Đã {waited} chưa ai tiếp nhận sự việc này.",
         "late_title": "[Báo muộn {late}] {title}",
         "time": "Lúc: {time}",
         "zones": "Vùng: {zones}",
@@ -63,6 +65,8 @@ _CATALOGUE: dict[Language, dict[str, str]] = {
         "disk_low": "The server's disk is filling up: {free} left",
         "disk_roomy": "The server's disk has room again: {free} left",
         "test": "A test message from Vọng Gác",
+        "unattended_title": "[Nobody has taken this] {title}",
+        "unattended": "For {waited} nobody has taken this incident.",
         "late_title": "[{late} late] {title}",
         "time": "At: {time}",
         "zones": "Zone: {zones}",
@@ -124,6 +128,7 @@ class AlertFacts:
     clock_set: bool = True
     disk: DiskFacts | None = None
     link: str | None = None
+    unattended_ms: int = 0
 
 
 @dataclass(frozen=True)
@@ -165,6 +170,10 @@ def write(facts: AlertFacts, language: Language, zone: tzinfo) -> AlertText:
         lines.append(words["clips_wait"].format(wait=size(facts.disk.clips_wait_bytes, language)))
     if facts.link is not None:
         lines.append(words["link"].format(link=facts.link))
+    if facts.unattended_ms:
+        waited = duration(facts.unattended_ms, language)
+        title = words["unattended_title"].format(title=title)
+        lines.insert(0, words["unattended"].format(waited=waited))
     text = AlertText(title, "\n".join(lines), facts.rings)
     return mark_late(text, facts.late_ms, language) if facts.late_ms else text
 

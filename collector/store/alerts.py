@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 
 from collector.store.database import insert_ignoring
 from collector.store.incidents import tell
-from collector.store.schema import alerts, boxes, cameras, episodes
+from collector.store.schema import alerts, boxes, cameras, episodes, incident_episodes, incidents
 
 FAR_MS = 3_600_000
 """No retry waits longer: a `next_ms` farther away than this was written under another clock."""
@@ -71,6 +71,7 @@ class AlertSubject:
     clock: str
     dated: str | None
     snapshot_sha256: str | None
+    incident_ms: int | None = None  # when its incident was written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,9 +171,12 @@ def subject_of(connection: Connection, episode: str) -> AlertSubject | None:
             episodes.c.clock,
             episodes.c.dated,
             episodes.c.snapshot_sha256,
+            incidents.c.created_ms.label("incident_ms"),
         )
         .join(cameras, cameras.c.id == episodes.c.camera)
         .join(boxes, boxes.c.id == episodes.c.box)
+        .outerjoin(incident_episodes, incident_episodes.c.episode == episodes.c.id)
+        .outerjoin(incidents, incidents.c.id == incident_episodes.c.incident)
         .where(episodes.c.id == episode)
     )
     row = connection.execute(query).mappings().one_or_none()

@@ -4,6 +4,7 @@ An episode is claimed by an UPDATE that hits exactly one row, in the transaction
 undoes both, and the episode is claimed again.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -144,6 +145,56 @@ def grow_incident(connection: Connection, span: IncidentSpan, now_ms: int) -> No
 def add_member(connection: Connection, incident: str, episode: str, now_ms: int) -> None:
     """Put an episode into an incident; once."""
     insert_ignoring(connection, incident_episodes, incident=incident, episode=episode, added_ms=now_ms)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unattended:
+    """A new incident that came in time; `episode` is its first, `told` the keys of its alerts."""
+
+    id: str
+    rule: str
+    camera: str
+    severity: str
+    created_ms: int
+    episode: str | None
+    told: frozenset[str]
+
+
+def unattended(connection: Connection, rules: Collection[str], since_ms: int) -> list[Unattended]:
+    """New incidents of these rules that were written since then, those that came late left out."""
+    first = (
+        select(incident_episodes.c.episode)
+        .join(episodes, episodes.c.id == incident_episodes.c.episode)
+        .where(incident_episodes.c.incident == incidents.c.id)
+        .order_by(episodes.c.start_ms, episodes.c.id)
+        .limit(1)
+        .correlate(incidents)
+        .scalar_subquery()
+    )
+    columns = [incidents.c[name] for name in ("id", "rule", "camera", "severity", "created_ms")]
+    query = select(*columns, first.label("episode")).where(
+        incidents.c.state == "new",
+        incidents.c.rule.in_(list(rules)),
+        incidents.c.created_ms > since_ms,
+        incidents.c.late_ms == 0,
+    )
+    rows = connection.execute(query).mappings().all()
+    keys: dict[str, set[str]] = {}
+    told = select(alerts.c.incident, alerts.c.key).where(alerts.c.incident.in_([row["id"] for row in rows]))
+    for incident, key in connection.execute(told):
+        keys.setdefault(incident, set()).add(key)
+    return [Unattended(**row, told=frozenset(keys.get(row["id"], ()))) for row in rows]
+
+
+def is_new(connection: Connection, incident: str) -> bool:
+    """True while nobody has taken it."""
+    return connection.scalar(select(incidents.c.state).where(incidents.c.id == incident)) == "new"
+
+
+def note_step(connection: Connection, incident: str, action: str, note: str, now_ms: int) -> None:
+    """A line of the incident's history that the collector itself writes."""
+    connection.execute(insert(incident_history).values(incident=incident, wall_ms=now_ms, action=action, note=note))
+    tell(connection, "incident", incident, now_ms)
 
 
 def tell(connection: Connection, kind: str, ref: str, now_ms: int) -> None:

@@ -363,6 +363,33 @@ incident_history = Table(
     Column("note", Text),
 )
 
+mutes = Table(  # what nobody is told of for a while; always with an end
+    "mutes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("camera", Text, ForeignKey("cameras.id"), nullable=False),
+    Column("zone", Text),  # NULL = the whole picture
+    Column("from_minute", Integer),  # local minutes of every day; both NULL = all hours
+    Column("to_minute", Integer),
+    Column("start_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("reason", Text),
+    Column("incident", Text, ForeignKey("incidents.id")),  # the false alarm that it came from
+    Column("lifted_ms", BigInteger),
+    Column("lifted_by", Text),
+    Index("ix_mutes_camera_until_ms", "camera", "until_ms"),
+    Index("ix_mutes_until_ms", "until_ms"),
+)
+
+muted_episodes = Table(
+    "muted_episodes",
+    metadata,
+    Column("episode", Text, ForeignKey("episodes.id"), primary_key=True),
+    Column("mute", Text, ForeignKey("mutes.id"), nullable=False, index=True),
+    Column("wall_ms", BigInteger, nullable=False),
+)
+
 alerts = Table(  # the delivery queue: due → claimed → sent, or failed
     "alerts",
     metadata,

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from collector.store.database import Database
 from collector.store.errors import StoreUnavailable
-from collector.web import api, audit_log, deleting, gaps, handling, metrics, pages, signing_in
+from collector.web import api, audit_log, deleting, gaps, handling, metrics, mutes, pages, signing_in
 from collector.web.access import SecurityHeaders, asked_of, guard, identify, identity_of_session, look_at
 from collector.web.desk import Desk, Handler, WebSettings
 from collector.web.live import Live, LiveEvent
@@ -68,6 +68,9 @@ ROUTES: tuple[Entry, ...] = (
     Entry("GET", "/incidents/{id}/card", "see_incidents", pages.card, "page"),
     Entry("POST", "/incidents/{id}/ack", "acknowledge", pages.acknowledge, "page"),
     Entry("POST", "/incidents/{id}/step", "acknowledge", handling.step_page, "page"),
+    Entry("GET", "/mutes", "see_incidents", mutes.page, "page"),
+    Entry("POST", "/mutes", "mute", mutes.begin, "page"),
+    Entry("POST", "/mutes/{id}/lift", "mute", mutes.lift, "page"),
     Entry("POST", "/clips/{id}/delete", "delete", deleting.delete_clip, "page"),
     Entry("GET", "/boxes", "see_fleet", pages.boxes, "page"),
     Entry("GET", "/boxes/{id}", "see_fleet", gaps.page, "page"),

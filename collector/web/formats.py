@@ -106,6 +106,20 @@ class Formats:
             return max(0, round(begins.timestamp() * 1000)) if 1970 <= begins.year < 9999 else None
         return None
 
+    def minute_of_day(self, text: str) -> int | None:
+        """`14:35` or `14h35` as 875; None for what is no time of day. 24:00 is the end of the day."""
+        hour, colon, minute = text.replace("h", ":").partition(":")
+        if not (colon and hour.isdecimal() and minute.isdecimal() and len(hour) <= 2 and len(minute) == 2):
+            return None
+        minutes = int(hour) * 60 + int(minute)
+        return minutes if int(minute) < 60 and minutes <= 1440 else None
+
+    def hours(self, from_minute: int | None, to_minute: int | None) -> str:
+        """`21:00–05:00`; all hours where there are none."""
+        if from_minute is None or to_minute is None:
+            return self._words("mutes.always")
+        return f"{from_minute // 60:02d}:{from_minute % 60:02d}–{to_minute // 60:02d}:{to_minute % 60:02d}"
+
     def day_in_words(self, ms: int, now_ms: int) -> str:
         """ "Today", "Yesterday", or the weekday and date."""
         local, today = datetime.fromtimestamp(ms / 1000, self._zone), datetime.fromtimestamp(now_ms / 1000, self._zone)

@@ -94,6 +94,7 @@ def incident(desk: Desk, asked: Asked) -> Response:
         showing=showing,
         beside=beside,
         history=history,
+        incident_zones=rows.zones_of(found.episodes),
         colleagues=[name for name in others if name != found.owner],
         waiting=waiting,
     )
