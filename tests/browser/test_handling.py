@@ -6,7 +6,7 @@ import pytest
 
 from collector.store import desk
 from collector.store.alerts import NewAlert, enqueue
-from tests.browser.test_shift import until, wait_for
+from tests.browser.test_shift import judge, until, wait_for
 from tests.support.duty import a_picture
 
 pytestmark = pytest.mark.chromium
@@ -163,3 +163,25 @@ def test_an_incident_is_handed_over_with_a_note_and_closed_by_the_other(open_as,
     lan.wait_for_selector("#facts button[value=reopen]")
     assert outcome_of(site, site.incidents[1]) == ("closed", "minh", "real")
     assert "đã kiểm tra" in lan.locator("#facts").inner_text()
+
+
+def test_a_false_alarm_offers_the_mute_of_its_zone_and_hours_which_is_seen_and_lifted(open_as, site):
+    page = open_as("lan")
+    page.goto(f"{site.address}/incidents/{site.incidents[1]}")
+    page.keyboard.press("f")
+    page.wait_for_selector("#mute")
+    assert page.locator("#zone").input_value() == "sân trước"
+    begins = page.input_value("#from")
+    assert begins.endswith(":00")
+    judge(page, "the offer", "vi")
+    page.select_option("#for", "1d")
+    page.click("#mute .button")
+    page.wait_for_url("**/mutes")
+    row = page.locator("tbody tr").inner_text()
+    assert "truong-tieu-hoc/cong-truong" in row
+    assert "vùng sân trước" in row
+    assert begins in row
+    judge(page, "/mutes", "vi")
+    page.click("tbody button")
+    page.wait_for_selector("text=lan đã bỏ sớm")
+    assert page.locator("text=Không có gì đang bị tắt báo").is_visible()

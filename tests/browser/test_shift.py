@@ -170,6 +170,7 @@ def test_the_auditor_finds_who_watched_a_clip(open_as, site):
 PAGES = (
     "/",
     "/?state=new",
+    "/mutes",
     "/boxes",
     "/boxes/truong-tieu-hoc",
     "/boxes/tram-y-te",

@@ -64,7 +64,20 @@ def commune(duty, shift):
             users.add_user(connection, f"own-{role}", encoded, role, now, Standing(reach))
         act = audit.Act(action="view", who="thu", by="session", commune=FOREIGN, thing="clip", ref=clip)
         audit.append(connection, act, now)
-    return {"incidents": incident, "episodes": episode, "clips": clip, "snapshots": episode, "boxes": FOREIGN_BOX}
+    return {
+        "incidents": incident, "episodes": episode, "clips": clip, "snapshots": episode, "boxes": FOREIGN_BOX,
+        "mutes": a_mute(duty, f"{FOREIGN_BOX}/san"), "camera": f"{FOREIGN_BOX}/san",
+    }  # fmt: skip
+
+
+def a_mute(duty, camera):
+    mute = mutes.MuteRow(
+        id=duty.new_id(), camera=camera, zone="cổng", from_minute=None, to_minute=None, start_ms=duty.now_ms,
+        until_ms=duty.now_ms + 3_600_000, who="thu", reason=None, incident=None,
+    )  # fmt: skip
+    with duty.database.write() as connection:
+        mutes.add_mute(connection, mute)
+    return mute.id
 
 
 @pytest.fixture
@@ -75,7 +88,7 @@ def own(duty, shift):
     episode = incident.episodes[0]
     return {
         "incidents": incident.id, "episodes": episode.id, "clips": episode.clips[0].id, "snapshots": episode.id,
-        "boxes": episode.box,
+        "boxes": episode.box, "mutes": a_mute(duty, incident.camera), "camera": incident.camera,
     }  # fmt: skip
 
 
@@ -88,7 +101,8 @@ def ask(browser, row, things):
     method, path = row["route"].split(" ")
     noun = re.search(r"(\w+)/\{id\}", path)
     path = path.replace("{id}", things[noun[1]]) if noun else path
-    form = {"language": "vi", "reason": "thử nghiệm", "do": "false"} if method == "POST" else None
+    fields = {"language": "vi", "reason": "thử nghiệm", "do": "false", "camera": things["camera"], "for": "8h"}
+    form = fields if method == "POST" else None
     return browser.request(method, path, data=form, headers={"x-csrf-token": csrf_of(browser)})
 
 
@@ -126,7 +140,9 @@ def test_what_is_of_another_commune_does_not_exist_and_asking_is_noted(role, row
     lines = [line for line in refusals(duty) if line.who == f"own-{role}"]
     assert [(line.commune, line.ref) for line in lines] == [(FOREIGN, lines[0].ref)]
     assert lines[0].ref in commune.values()
-    never = ask(browser, row, dict.fromkeys(commune, "01890a5d-0000-7000-8000-00000000abcd"))
+    never = ask(
+        browser, row, dict.fromkeys(commune, "01890a5d-0000-7000-8000-00000000abcd") | {"camera": "nha-khac/san"}
+    )
     assert never.status_code == answer.status_code
     assert never.json()["hint"] == answer.json()["hint"]
 
