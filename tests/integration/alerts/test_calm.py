@@ -156,9 +156,8 @@ def post(tmp_path: Path) -> Any:
 
 def told_after(desk: Desk, seconds: float) -> list[tuple[str, bool]]:
     desk.loop.escalate(NOW + round(seconds * 1000))
-    return [
-        (channel, rings) for kind, channel, rings in desk.alerts("kind", "channel", "rings") if kind == "escalation"
-    ]
+    found = desk.alerts("kind", "channel", "rings")
+    return sorted((channel, rings) for kind, channel, rings in found if kind == "escalation")
 
 
 def test_what_nobody_takes_goes_to_the_next_officer_then_to_the_post_once_each(post: Desk) -> None:
