@@ -126,6 +126,7 @@ def test_keys_play_seek_step_and_walk(open_as, site):
     assert page.locator("#episodes > a").nth(1).get_attribute("aria-current") == "true"
     page.keyboard.press("[")
     page.wait_for_selector("#episodes > a[aria-current]:first-of-type")
+    page.wait_for_selector("#link[data-link=live]")  # its scripts run
     page.keyboard.press("k")
     page.wait_for_url(f"**/incidents/{site.incidents[1]}")
 

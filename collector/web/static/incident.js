@@ -92,7 +92,7 @@ keys({
   a: () => press("form[data-ack] button"),
   f: () => press('#facts button[value="false"]'),
   e: () => press('#player a[href*="download=1"]'),
-  " ": () => film((video) => (video.paused ? video.play() : video.pause())),
+  " ": () => film((video) => (video.paused ? video.play().catch(() => {}) : video.pause())),
   ArrowLeft: () => move(-5),
   ArrowRight: () => move(5),
   ",": () => still(-0.1),
