@@ -8,7 +8,7 @@ until the rules have looked at it. The ledger is left alone: numbers that came s
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, update
 
 from collector.store.schema import (
     alerts,
@@ -19,6 +19,8 @@ from collector.store.schema import (
     incident_episodes,
     incident_history,
     incidents,
+    muted_episodes,
+    mutes,
     snapshots,
 )
 
@@ -47,13 +49,14 @@ def forget(connection: Connection, before_ms: int, limit: int = 100) -> Forgotte
         connection.execute(delete(incident_episodes).where(theirs))
         connection.execute(delete(incident_history).where(incident_history.c.incident.in_(old)))
         told = connection.execute(delete(alerts).where(alerts.c.incident.in_(old))).rowcount
+        connection.execute(update(mutes).where(mutes.c.incident.in_(old)).values(incident=None))
         connection.execute(delete(incidents).where(incidents.c.id.in_(old)))
     alone = select(episodes.c.id).where(
         _episode_may_go(before_ms), ~exists().where(incident_episodes.c.episode == episodes.c.id)
     )
-    gone = connection.execute(
-        delete(episodes).where(episodes.c.id.in_([*members, *connection.scalars(alone.limit(limit))]))
-    )
+    going = [*members, *connection.scalars(alone.limit(limit))]
+    connection.execute(delete(muted_episodes).where(muted_episodes.c.episode.in_(going)))
+    gone = connection.execute(delete(episodes).where(episodes.c.id.in_(going)))
     fleet = select(alerts.c.id).where(
         alerts.c.incident.is_(None), alerts.c.created_ms < before_ms, alerts.c.state.not_in(_UNSENT)
     )

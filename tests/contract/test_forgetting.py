@@ -10,7 +10,16 @@ import sqlalchemy as sa
 from collector.store import forgetting, ledger
 from collector.store.forgetting import Forgotten
 from collector.store.integrity import check_engine, check_ranges
-from collector.store.schema import alerts, clips, episodes, incident_episodes, incident_history, incidents
+from collector.store.schema import (
+    alerts,
+    clips,
+    episodes,
+    incident_episodes,
+    incident_history,
+    incidents,
+    muted_episodes,
+    mutes,
+)
 from tests.support import messages as sample
 from tests.support.collector import JPEG, NOW_MS, Station, arrived
 from vonggac.wire import messages as m
@@ -148,6 +157,17 @@ def test_an_episode_that_no_rule_wanted_goes_alone_and_one_that_goes_on_stays(ol
     old.change(incidents, state="new")
     assert old.forget() == Forgotten(episodes=1)
     assert old.station.rows_of("SELECT count(*) FROM episodes WHERE end_ms IS NULL") == [(1,)]
+
+
+def test_what_was_muted_goes_too_and_the_mute_outlives_the_false_alarm_it_came_from(old: Old) -> None:
+    old.insert(
+        mutes, id="m", camera=f"{sample.BOX}/gate", start_ms=NOW_MS, until_ms=NOW_MS + 1, who="lan",
+        incident=old.incident,
+    )  # fmt: skip
+    old.insert(muted_episodes, episode=old.episode, mute="m", wall_ms=NOW_MS)
+    assert old.forget() == Forgotten(episodes=1, incidents=1, alerts=1)
+    assert old.station.rows_of("SELECT incident FROM mutes") == [(None,)]
+    assert old.station.count("muted_episodes") == 0
 
 
 def test_word_to_technicians_goes_once_it_was_sent(old: Old) -> None:
