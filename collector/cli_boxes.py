@@ -260,6 +260,24 @@ def authority_init(config_path: Path) -> None:
     click.echo(f"Keep a copy of {folder} and of the password in two places: without them every box is enrolled anew")
 
 
+@authority.command("broker")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@config_option
+def authority_broker(folder: Path, config_path: Path) -> None:
+    """Put what Mosquitto needs into FOLDER: certificates, the list of revoked ones, and who the collector is to it."""
+    from collector.identity import station  # noqa: PLC0415
+    from collector.identity.mosquitto import write_files  # noqa: PLC0415
+
+    config = load(config_path)
+    try:
+        written = write_files(station.open_authority(config), folder)
+    except ConfigInvalid as error:
+        refuse_config(error)
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: cannot be written: {error.strerror}") from None
+    click.echo(f"Written: {', '.join(written)}. Do: chown -R mosquitto: {folder} && systemctl restart mosquitto")
+
+
 @authority.command("equip")
 @config_option
 def authority_equip(config_path: Path) -> None:

@@ -31,6 +31,7 @@ from collector.ingest.broker import COLLECTOR_USER, READY_WITHIN_S, BrokerMissin
 from collector.ingest.clip_store import ClipStore
 from collector.ingest.intake import Intake
 from collector.ingest.mqtt import CLIENT_ID, BrokerAddress, MqttIngest
+from collector.ingest.permissions import Permissions
 from collector.ingest.proof import by_certificate, by_secret
 from collector.ingest.receipts import Receipts
 from collector.ingest.upload import Uploads
@@ -199,6 +200,7 @@ def _start_ingest(base: Foundation, addresses: dict[str, str]) -> tuple[MqttInge
         base.stop,
         committed=base.committed.ring,
         client_id=client_id,
+        permissions=Permissions() if config.identity is not None and not config.broker.embedded else None,
     )
     base.crew.start("mqtt", _then(ingest.run, base.broker_stop))
     retention = Retention(base.database, clip_store, config.data, config.retention.limits(), base.clock)

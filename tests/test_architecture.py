@@ -32,6 +32,7 @@ PURE = (
     "collector.alerts.rules",
     "collector.alerts.incidents",
     "collector.alerts.mutes",
+    "collector.ingest.permissions",
 )
 # What would bring a clock, a thread, a file, a network, a database or a camera into a pure module.
 IMPURE = (

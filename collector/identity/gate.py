@@ -1,6 +1,6 @@
 """The one HTTPS door for boxes: enrolment without a certificate, all else with one. TLS 1.2 or 1.3, no plaintext.
 
-Rules: a connection knows its peer from the handshake; one that brings no whole request head within HEAD_WITHIN_S is
+Rules: a connection knows its peer from the handshake; one that brings no whole request head within PATIENCE_S is
 ended; bodies are bounded in size and time; a peer that may no longer speak is cut within seconds, also in the middle of
 an upload. What is refused is logged with its reason, at most LOGS_A_MINUTE times a minute, never with what was sent.
 """
@@ -32,8 +32,8 @@ from vonggac.wire import enrolment as wire
 
 log = get_logger(__name__)
 
-HEAD_WITHIN_S = 10.0
-BODY_WITHIN_S = 10.0
+PATIENCE_S = 10.0
+"""Seconds for a whole request head, and again for a whole body."""
 MOST_CONNECTIONS = 512
 MOST_UNKNOWN_OF_ADDRESS = 16
 """Connections without a certificate from one address."""
@@ -42,6 +42,10 @@ MOST_AT_ONCE = 4
 LOGS_A_MINUTE = 30
 X509_NO_CHECK_TIME = 0x200000
 """OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python does not name: Peers looks at the dates."""
+
+
+_NO_TLS = frozenset({"HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG"})
+"""Whoever speaks no TLS understands no alert."""
 
 
 class Refusals:
@@ -72,8 +76,15 @@ class Gate:
     """The door: its TLS context, its application, its open connections."""
 
     def __init__(
-        self, authority: Authority, enrolments: Enrolments, peers: Peers, upload_app: ASGIApp | None, clock: Clock
+        self,
+        authority: Authority,
+        enrolments: Enrolments,
+        peers: Peers,
+        upload_app: ASGIApp | None,
+        clock: Clock,
+        patience_s: float = PATIENCE_S,
     ) -> None:
+        self.patience_s = patience_s
         self._authority = authority
         self._enrolments = enrolments
         self._peers = peers
@@ -162,7 +173,7 @@ class Gate:
         return answer
 
     async def _enrol(self, request: Request) -> Response:
-        body = await _read(request)
+        body = await _read(request, self.patience_s)
         try:
             wanted = wire.parse_enrol(body)
         except ValueError as error:
@@ -176,7 +187,7 @@ class Gate:
     async def _renew(self, request: Request) -> Response:
         box = await run_in_threadpool(self.box_of, request)
         try:
-            wanted = wire.parse_renew(await _read(request))
+            wanted = wire.parse_renew(await _read(request, self.patience_s))
         except ValueError as error:
             raise RequestRefused(str(error), 400) from None
         async with self._working:
@@ -229,7 +240,7 @@ class GateProtocol(H11Protocol):
 
     def waits_too_long(self) -> bool:
         """A request head is awaited, and has had its time."""
-        return self._head_since is not None and self.loop.time() - self._head_since > HEAD_WITHIN_S
+        return self._head_since is not None and self.loop.time() - self._head_since > self._gate.patience_s
 
     def _is_between_requests(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
@@ -241,9 +252,17 @@ class GateProtocol(H11Protocol):
 
 def _telling(refusals: Refusals) -> type[ssl.SSLObject]:
     class Telling(ssl.SSLObject):
-        """Handshakes that fail are told: asyncio keeps silent about them."""
+        """Handshakes that fail are told, to the log and to the other end.
+
+        asyncio keeps silent about them, and throws the alert away that OpenSSL has written: asking for more bytes
+        first has it sent. The error is raised at the next word or the end of the other end.
+        """
+
+        _failed: ssl.SSLError | None = None
 
         def do_handshake(self) -> None:
+            if self._failed is not None:
+                raise self._failed
             try:
                 super().do_handshake()
             except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -251,25 +270,28 @@ def _telling(refusals: Refusals) -> type[ssl.SSLObject]:
             except ssl.SSLError as error:
                 reason = getattr(error, "verify_message", None) or error.reason or "unreadable"
                 refusals.tell("TLS handshake refused", reason=str(reason).lower().replace("_", " "))
-                raise
+                if error.reason in _NO_TLS:
+                    raise
+                self._failed = error
+                raise ssl.SSLWantReadError from error
 
     return Telling
 
 
-async def _read(request: Request) -> bytes:
+async def _read(request: Request, patience_s: float) -> bytes:
     """The body. Raises RequestRefused when it is too large, too slow or cut off."""
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > wire.MAX_REQUEST_BYTES:
         raise RequestRefused(f"a request is at most {wire.MAX_REQUEST_BYTES} bytes", 413)
     body = bytearray()
     try:
-        async with asyncio.timeout(BODY_WITHIN_S):
+        async with asyncio.timeout(patience_s):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > wire.MAX_REQUEST_BYTES:
                     raise RequestRefused(f"a request is at most {wire.MAX_REQUEST_BYTES} bytes", 413)
     except TimeoutError:
-        raise RequestRefused(f"the request did not come whole within {BODY_WITHIN_S:.0f} s", 408) from None
+        raise RequestRefused(f"the request did not come whole within {patience_s:.0f} s", 408) from None
     except ClientDisconnect:
         raise RequestRefused("the request was broken off", 400) from None
     return bytes(body)

@@ -20,11 +20,14 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from collector.ingest import permissions
 from collector.ingest.intake import Arrived, Intake
+from collector.ingest.permissions import Permissions
 from collector.ingest.receipts import Receipts
 from collector.store.commands import mark_sent, waiting_commands
 from collector.store.database import Database
 from collector.store.errors import StoreUnavailable
+from collector.store.identities import may_connect
 from collector.store.listening import TELL_EVERY_MS, tell_listening
 from vonggac.daemon.backoff import Backoff
 from vonggac.daemon.clock import Clock, new_id
@@ -72,7 +75,10 @@ class MqttIngest:
         stop: Stop,
         committed: Callable[[], None] = lambda: None,
         client_id: str = CLIENT_ID,
+        permissions: Permissions | None = None,
     ) -> None:
+        self._permissions = permissions
+        self._permissions_mid: int | None = None
         self._address = address
         self._intake = intake
         self._receipts = receipts
@@ -179,6 +185,7 @@ class MqttIngest:
             if self._connected:
                 self._send_receipts(client)
                 self._send_commands(client)
+                self._send_permissions(client)
                 self._tell_listening()
         self._leave(client)
         return "stopping"
@@ -201,21 +208,33 @@ class MqttIngest:
             self._refused = f"the broker refused us: {reason}"
             return
         client.subscribe(topics.COLLECTOR_SUBSCRIPTION, qos=1)
+        if self._permissions is not None:
+            self._permissions.connected()
+            _result, self._permissions_mid = client.subscribe(permissions.ANSWERS, qos=0)
 
     def _on_subscribe(
-        self, _client: paho.Client, _userdata: Any, _mid: int, reasons: list[ReasonCode], _properties: Any
+        self, _client: paho.Client, _userdata: Any, mid: int, reasons: list[ReasonCode], _properties: Any
     ) -> None:
+        if mid == self._permissions_mid:
+            if any(reason.is_failure for reason in reasons):
+                log.error("the broker does not let us say who may connect", topic=permissions.TOPIC)
+            return
         if any(reason.is_failure for reason in reasons):
             self._refused = f"the broker does not let us read {topics.COLLECTOR_SUBSCRIPTION}: {reasons[0]}"
             return
         self._connected = True
         log.info("listening to boxes", broker=self._where(), mqtt="5" if self._speaks_5 else "3.1.1")
 
-    def _on_message(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
+    def _on_message(self, client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
         try:
             topic = message.topic
         except UnicodeDecodeError:
             topic = "?"
+        if self._permissions is not None and topic == permissions.ANSWERS:
+            following = self._permissions.heard(bytes(message.payload))
+            if following is not None:
+                client.publish(permissions.TOPIC, following, qos=1)
+            return
         arrived = Arrived(topic, bytes(message.payload), message.retain, self._clock.wall_ms())
         self._waiting.append((arrived, message.mid, message.qos))
 
@@ -261,6 +280,21 @@ class MqttIngest:
                     mark_sent(connection, item.id, self._clock.wall_ms())
         except StoreUnavailable as error:
             log.error("database unavailable; commands wait", reason=str(error))
+
+    def _send_permissions(self, client: paho.Client) -> None:
+        if self._permissions is None or not self._permissions.is_due(self._clock.mono_ms()):
+            return
+        try:
+            with self._database.read() as connection:
+                boxes = may_connect(connection, self._clock.wall_ms())
+        except StoreUnavailable as error:
+            log.error("database unavailable; who may connect stays as it is", reason=str(error))
+            return
+        for message in self._permissions.due(boxes, self._clock.mono_ms()):
+            client.publish(permissions.TOPIC, message, qos=1)
+        for complaint in self._permissions.complaints:
+            log.error("the broker was told who may connect, and refused", reason=complaint)
+        self._permissions.complaints.clear()
 
     def _tell_listening(self) -> None:
         mono_ms = self._clock.mono_ms()

@@ -167,6 +167,21 @@ def holding(connection: Connection, now_ms: int) -> list[tuple[str, str]]:
     return [(row.box, row.serial) for row in connection.execute(query)]
 
 
+def may_connect(connection: Connection, now_ms: int) -> dict[str, int]:
+    """Boxes that may connect, each with the moment (ms) before which whatever connected may not; 0 without one.
+
+    A renewal is no such moment: box and session stay the same.
+    """
+    boxes_now = {box for box, _serial in holding(connection, now_ms)}
+    cuts = (
+        select(certificates.c.box, func.max(certificates.c.revoked_ms).label("cut_ms"))
+        .where(certificates.c.reason != "superseded")
+        .group_by(certificates.c.box)
+    )
+    moments = {row.box: row.cut_ms for row in connection.execute(cuts)}
+    return {box: moments.get(box) or 0 for box in sorted(boxes_now)}
+
+
 def revoked(connection: Connection, now_ms: int) -> list[tuple[str, int]]:
     """(serial, revoked at) of every revoked certificate that has not ended by itself, in a fixed order."""
     query = (

@@ -68,9 +68,10 @@ class Holder:
 class Office:
     """`clock` is the collector's."""
 
-    def __init__(self, folder: Path, life: timedelta = LIFE) -> None:
+    def __init__(self, folder: Path, life: timedelta = LIFE, patience_s: float = 10.0) -> None:
         self.folder = folder
         self.clock = FakeClock(NOW_MS)
+        self.tokens: list[str] = []
         keeper = KeyFile(folder / "identity" / AUTHORITY_KEY, PASSWORD)
         self.authority = make_authority(folder / "identity", keeper, "Bài thử", ["127.0.0.1"], NOW_MS)
         self.database = fresh_database(folder)
@@ -78,7 +79,7 @@ class Office:
         enrolments = Enrolments(self.authority, self.database, self.clock.wall_ms, life)
         self.clips = ClipStore(self.database, folder, self.clock, lambda box, sha256: None, 0)
         uploads = Uploads(self.clips, by_certificate(peers, self.clock.wall_ms), 1_000_000).app()
-        self.gate = Gate(self.authority, enrolments, peers, uploads, self.clock)
+        self.gate = Gate(self.authority, enrolments, peers, uploads, self.clock, patience_s)
         self.keeper = Keeper(self.authority, self.gate, self.database, self.clock)
         self._stop = Stop()
         server = HttpServer(("127.0.0.1", 0), self._stop)
@@ -101,6 +102,7 @@ class Office:
     def register(self, box: str) -> str:
         """A registered box's token."""
         token, now_ms = tokens.make_token(), self.clock.wall_ms()
+        self.tokens.append(token)
         with self.database.write() as connection:
             if not boxes.is_known(connection, box):
                 boxes.add_box(connection, box, "Ngõ 12", "Xã Thử", "", now_ms)
@@ -138,6 +140,17 @@ class Office:
             identities.shut_out(connection, box, self.clock.wall_ms())
             identities.end_certificates(connection, box, reason, self.clock.wall_ms())
             identities.void_tokens(connection, box, self.clock.wall_ms())
+
+    def given(self) -> tuple[int, ...]:
+        """How many certificates, burnt tokens and signing keys there are: a refusal changes none of them."""
+        counts = (
+            "SELECT count(*) FROM certificates WHERE revoked_ms IS NULL",
+            "SELECT count(*) FROM enrolment_tokens WHERE used_ms IS NOT NULL",
+            "SELECT count(*) FROM signing_keys",
+            "SELECT count(*) FROM boxes WHERE revoked_ms IS NULL",
+        )
+        with self.database.read() as connection:
+            return tuple(int(connection.exec_driver_sql(query).scalar_one()) for query in counts)
 
     def tls(self, holder: Holder | None = None) -> ssl.SSLContext:
         """A client that trusts the authority."""

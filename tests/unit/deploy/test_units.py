@@ -53,6 +53,20 @@ def test_systemd_finds_no_mistake_in_a_unit(name: str, tmp_path: Path) -> None:
 
 
 @needs_systemd
+def test_systemd_finds_no_mistake_in_the_units_that_bring_the_revoked_to_mosquitto(tmp_path: Path) -> None:
+    for name in ("vonggac-revoked.path", "vonggac-revoked.service"):
+        shutil.copy(UNITS / name, tmp_path / name)
+    found = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", tmp_path / "vonggac-revoked.path"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = [line for line in found.stderr.splitlines() if "vonggac-revoked" in line]
+    assert (found.returncode, said) == (0, [])
+
+
+@needs_systemd
 @pytest.mark.parametrize("name", NAMES)
 def test_a_unit_is_exposed_by_no_more_than_two(name: str, tmp_path: Path) -> None:
     found = subprocess.run(
