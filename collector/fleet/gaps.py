@@ -1,8 +1,9 @@
 """When a box was not heard, and when its cameras saw nothing. Pure; times are UTC milliseconds.
 
 A silence of a box is not a gap of its video: while the link is down the agent looks and records, and tells later. So a
-silence is told apart by the run that ends it: the same run of the agent (`link`: nothing is missing but word), a new
-one (`off` from the last word to the new run's beginning: nobody looked), or an agent that does not say (`unknown`).
+silence is told apart by the run of the agent that ends it: the same run (`link`: nothing is missing but word); a new
+one soon after the last word, or for as long as its own boot had begun and the agent had not (`off`: nobody looked); a
+new one long after the last word, or an agent that does not say (`unknown`: nobody told how long the run before lived).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +16,8 @@ HOUR_MS = 3_600_000
 BEATS = 2.5
 """A box is silent when it was not heard for so many of its own intervals: one heartbeat may be lost."""
 SKEW_MS = 5_000
+FIRST_WORD_MS = 120_000
+"""A camera says within so long after its agent's start whether it has a picture."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,10 @@ def silences_between(before: Beat, now: Beat) -> list[Silence]:
     from_ms = before.at_ms
     if now.boot_id == before.boot_id:
         from_ms = now.at_ms - (now.mono_ms - before.mono_ms)
-    found = [Silence(from_ms, max(from_ms, began_ms), "off")]
+    # Until when the run before may have lived: nobody has heard of its end.
+    lived_ms = began_ms if now.boot_id == before.boot_id else min(began_ms, now.at_ms - now.mono_ms)
+    off_ms = lived_ms if lived_ms - from_ms > before.patience_ms else from_ms
+    found = [Silence(from_ms, off_ms, "unknown"), Silence(off_ms, max(off_ms, began_ms), "off")]
     if now.at_ms - began_ms > now.patience_ms:
         found.append(Silence(began_ms, now.at_ms, "link"))
     return [each for each in found if each.until_ms > each.from_ms]
@@ -110,14 +116,18 @@ def video_gaps(
         gaps.append(Gap(since_ms, begins_ms, "not_yet"))
     if heard_ms is not None and until_ms - heard_ms > patience_ms:
         gaps.append(Gap(heard_ms, until_ms, "unheard"))
-    return _apart(gaps, since_ms, until_ms)
+    sure = _apart((gap for gap in gaps if gap.kind != "unknown"), since_ms, until_ms)
+    return sorted(_apart((gap for gap in gaps if gap.kind == "unknown"), since_ms, until_ms, sure), key=_begin)
+
+
+def _begin(gap: Gap) -> int:
+    return gap.from_ms
 
 
 def _looked_again(silence: Silence, words: Sequence[Word]) -> int:
     """A run that began has no picture before the camera's first word in it; until that is here, from its beginning."""
-    if silence.kind != "off":
-        return silence.until_ms
-    return next((word.since_ms for word in words if word.since_ms >= silence.until_ms), silence.until_ms)
+    soon = range(silence.until_ms - SKEW_MS, silence.until_ms + FIRST_WORD_MS)
+    return next((max(word.since_ms, silence.until_ms) for word in words if word.since_ms in soon), silence.until_ms)
 
 
 def _pictureless(words: Sequence[Word], until_ms: int) -> Iterator[Gap]:
@@ -132,15 +142,18 @@ def _pictureless(words: Sequence[Word], until_ms: int) -> Iterator[Gap]:
         yield Gap(began.since_ms, until_ms, "no_picture", began.reason)
 
 
-def _apart(gaps: Iterable[Gap], since_ms: int, until_ms: int) -> list[Gap]:
-    found: list[Gap] = []
-    at = since_ms
+def _apart(gaps: Iterable[Gap], since_ms: int, until_ms: int, taken: Sequence[Gap] = ()) -> list[Gap]:
+    """Cut to the window, none over another: who begins first is first, and what is `taken` stays."""
+    found = list(taken)
     for gap in sorted(gaps, key=lambda each: (each.from_ms, -each.until_ms)):
-        begin, end = max(gap.from_ms, at), min(gap.until_ms, until_ms)
-        if end > begin:
-            found.append(Gap(begin, end, gap.kind, gap.reason))
-            at = end
-    return found
+        at, end = max(gap.from_ms, since_ms), min(gap.until_ms, until_ms)
+        for other in sorted(found, key=_begin):
+            if other.from_ms > at and min(other.from_ms, end) > at:
+                found.append(Gap(at, min(other.from_ms, end), gap.kind, gap.reason))
+            at = max(at, other.until_ms)
+        if end > at:
+            found.append(Gap(at, end, gap.kind, gap.reason))
+    return sorted(found, key=_begin)
 
 
 def by_hour(gaps: Iterable[Gap], since_ms: int, until_ms: int) -> list[tuple[int, int]]:

@@ -63,15 +63,15 @@ class ClipStore:
     def begin(self, box: str, clip: str, camera: str | None, sha256: str, size_bytes: int) -> int:
         """Create an upload or find the one that is under way; returns the offset at which to go on.
 
-        A clip that is here already answers with its whole size, and its receipt is owed again. Raises ClipRefused,
-        DiskFull, StoreUnavailable.
+        A clip that is here already, or was and has been deleted since, answers with its whole size, and its receipt is
+        owed again. Raises ClipRefused, DiskFull, StoreUnavailable.
         """
         with self._database.read() as connection:
             known = clips.find_clip(connection, clip)
             upload = clips.upload_of_clip(connection, box, clip)
         if known is not None:
             _check_against(known, box, sha256, size_bytes)
-            if known.state == "stored" and self._stands(known):
+            if known.state == "deleted" or (known.state == "stored" and self._stands(known)):
                 self._stored(box, sha256)
                 return size_bytes
         if upload is not None and (upload.sha256, upload.size_bytes) == (sha256, size_bytes):

@@ -72,8 +72,10 @@ def _learn_bounds(connection: Connection, box: str, boot_id: str, messages: Sequ
     if before.get("first_seq") is not None and before["outbox"] == outbox:
         numbers.append(before["first_seq"])
     latest = [received_ms - envelope.mono_ms for envelope, received_ms in messages]
+    # The bound that is kept is the one that was dated by: small steps towards the truth add up until they count.
+    narrower = bool(before) and before["latest_offset_ms"] - min(latest) >= AGREES_MS
     values = {
-        "latest_offset_ms": min([*latest, before.get("latest_offset_ms", latest[0])]),
+        "latest_offset_ms": before["latest_offset_ms"] if before and not narrower else min(latest),
         "last_mono_ms": max([*(envelope.mono_ms for envelope, _ in messages), before.get("last_mono_ms", 0)]),
         "received_ms": max([*(received_ms for _, received_ms in messages), before.get("received_ms", 0)]),
         "outbox": outbox or None,
@@ -83,7 +85,6 @@ def _learn_bounds(connection: Connection, box: str, boot_id: str, messages: Sequ
         connection.execute(insert(boots).values(box=box, boot_id=boot_id, **values))
         return values["first_seq"] is not None
     connection.execute(update(boots).where(here).values(**values))
-    narrower = before["latest_offset_ms"] - min(latest) >= AGREES_MS
     return bool(narrower or values["first_seq"] != before["first_seq"])
 
 

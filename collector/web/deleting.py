@@ -2,6 +2,7 @@
 
 from starlette.responses import RedirectResponse, Response
 
+from collector.ingest.leftovers import remove_unowned
 from collector.store import clips
 from collector.store import desk as rows
 from collector.store.live import note_change
@@ -11,14 +12,12 @@ from collector.web.auditing import note
 from collector.web.desk import Asked, Desk
 from collector.web.problems import Problem, not_found
 from collector.web.query import require_uuid
-from vonggac.daemon.logs import get_logger
 
 MAX_REASON = 200
-_log = get_logger(__name__)
 
 
 def delete_clip(desk: Desk, asked: Asked) -> Response:
-    """The row says that the file goes, then it goes. What a crash leaves between the two is fsck's to find."""
+    """The row says that the file goes, then it goes. What a crash leaves between the two goes at the next start."""
     query_of(asked)
     name = require_uuid(asked.request.path_params["id"], "clip")
     reason = " ".join(asked.form.get("reason", "").split())[:MAX_REASON]
@@ -40,9 +39,6 @@ def delete_clip(desk: Desk, asked: Asked) -> Response:
         detail = {"reason": reason, "sha256": found.sha256}
         note(connection, asked, "delete", commune=place.commune, detail=detail, **about)
         note_change(connection, "clip", name, asked.now_ms)
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        _log.error("a clip's file stays behind", clip=name, error=error.strerror)
+    remove_unowned(desk.database, desk.data_folder, [str(found.path)])
     target = asked.form.get("next", "")
     return RedirectResponse(target if is_own_path(target) else "/", 303)

@@ -78,7 +78,10 @@ class Live:
         return len(self._readers) < _READERS
 
     async def follow(self, since: int | None, beat: Callable[[], bool]) -> AsyncGenerator[bytes | LiveEvent]:
-        """Events from `since` on (None: from now); `beat` is asked every 10 s whether this reader may still listen."""
+        """Events from `since` on (None: from now) and a beat every 10 s, however much happens meanwhile.
+
+        `beat` is asked at each whether this reader may still listen.
+        """
         reader = _Reader()
         if self._task is None or self._task.done():
             newest = await run_in_threadpool(self._newest)
@@ -96,10 +99,13 @@ class Live:
                     yield f"id: {here}\nevent: reset\ndata: {{}}\n\n".encode()
                 for event in missed:
                     yield event
+            clock = asyncio.get_running_loop().time
+            due_s = clock() + BEAT_S
             while not reader.gone:
                 try:
-                    event_or_end = await asyncio.wait_for(reader.queue.get(), BEAT_S)
+                    event_or_end = await asyncio.wait_for(reader.queue.get(), due_s - clock())
                 except TimeoutError:
+                    due_s = clock() + BEAT_S
                     if self._task.done():
                         return  # the tail failed (asyncio logs why); whoever comes back begins a new one
                     if not await run_in_threadpool(beat):

@@ -358,3 +358,15 @@ def test_the_wrong_file_is_never_given_a_name(station: Station) -> None:
     with pytest.raises(HashWrong):
         store.finish(upload)
     assert station.count("clips") == 0
+
+
+def test_a_clip_that_was_deleted_here_is_not_taken_again_and_its_box_may_let_it_go(station: Station) -> None:
+    owed: list[str] = []
+    store = ClipStore(station.database, station.data, FakeClock(NOW_MS), lambda _box, sha256: owed.append(sha256))
+    store.finish(begun(station, DATA))
+    with station.database.write() as connection:
+        assert clips.mark_deleted(connection, CLIP, NOW_MS)
+    owed.clear()
+    assert store.begin(BOX, CLIP, "gate", SHA, len(DATA)) == len(DATA)
+    assert owed == [SHA]
+    assert station.rows_of("SELECT state, path FROM clips") == [("deleted", None)]

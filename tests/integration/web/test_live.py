@@ -211,3 +211,32 @@ def test_a_reach_that_changes_holds_from_the_next_beat_for_who_listens_already(d
         duty.started("nga-ba-cho", "duong-lon", NOW_MS + 1)
         here = duty.started("nha-rong-09", "san", NOW_MS + 2)
         assert events.next("episode")[1]["id"] == here
+
+
+def test_beats_come_however_much_happens_and_whoever_may_not_listen_any_more_is_told(duty, address, monkeypatch):
+    monkeypatch.setattr("collector.web.live.BEAT_S", 0.5)
+    duty.box("nha-rong-09", "Nhà rông", ("san",), commune="Xã Tân Lập")
+    with duty.database.write() as connection:
+        standing = users.Standing(Reach((Spot("Xã Tân Lập"),)))
+        users.add_user(connection, "y-moan", "no hash", "officer", duty.now_ms, standing)
+        users.add_token(connection, "of-tan-lap", "desk", "y-moan", "officer", duty.now_ms)
+    stop = threading.Event()
+
+    def elsewhere() -> None:
+        number = 0
+        while not stop.wait(0.1):
+            number += 1
+            duty.started("nga-ba-cho", "duong-lon", NOW_MS + number)
+
+    busy = threading.Thread(target=elsewhere)
+    with listening(address, "of-tan-lap") as events:
+        busy.start()
+        try:
+            events.next("beat", within_s=3)
+            events.next("beat", within_s=3)
+            with duty.database.write() as connection:
+                users.remove_token(connection, "desk")
+            events.next("signed_out", within_s=3)
+        finally:
+            stop.set()
+            busy.join()

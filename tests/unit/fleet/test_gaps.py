@@ -41,12 +41,33 @@ def test_a_new_run_was_not_there_before_it_began() -> None:
 
 def test_a_new_run_behind_a_broken_link_is_told_apart() -> None:
     found = silences_between(beat(0), beat(1000, began_s=200))
-    assert found == [silence(0, 200, "off"), silence(200, 1000, "link")]
+    assert found == [silence(0, 200, "unknown"), silence(200, 1000, "link")]
+    soon = silences_between(beat(0), beat(1000, began_s=60))
+    assert soon == [silence(0, 60, "off"), silence(60, 1000, "link")]
 
 
 def test_another_boot_is_another_run() -> None:
     found = silences_between(beat(0, mono_s=5000), beat(600, mono_s=60, boot=OTHER, began_s=20))
-    assert found == [silence(0, 560, "off")]
+    assert found == [silence(0, 540, "unknown"), silence(540, 560, "off")]
+    soon = silences_between(beat(0, mono_s=5000), beat(90, mono_s=60, boot=OTHER, began_s=20))
+    assert soon == [silence(0, 50, "off")]
+
+
+def test_what_is_sure_counts_before_what_is_not() -> None:
+    words = [Word(T + 300_000, True, "timeout"), Word(T + 400_000, False)]
+    assert gaps(words, [silence(200, 500, "unknown")]) == [
+        Gap(T + 200_000, T + 300_000, "unknown"),
+        Gap(T + 300_000, T + 400_000, "no_picture", "timeout"),
+        Gap(T + 400_000, T + 500_000, "unknown"),
+    ]
+
+
+def test_a_camera_that_speaks_much_later_was_watched_meanwhile() -> None:
+    words = [Word(T + 800_000, True), Word(T + 810_000, False)]
+    assert gaps(words, [silence(0, 60, "off")]) == [
+        Gap(T, T + 60_000, "off"),
+        Gap(T + 800_000, T + 810_000, "no_picture"),
+    ]
 
 
 def test_an_agent_that_does_not_say_is_unknown() -> None:
