@@ -102,7 +102,7 @@ class Stage:
             # The street's visits are seconds apart; so each is an incident of its own.
             "  incident_gap: 6s\n"
             "  rules:\n"
-            "    - {name: demo, cool_down: 5s}\n",
+            "    - {name: demo, cool_down: 5s, rings_an_hour: 1000}\n",
             encoding="utf-8",
         )
         return self._register()
