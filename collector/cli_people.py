@@ -85,28 +85,25 @@ def user() -> None:
     """People who may sign in."""
 
 
-@user.command("add")
-@click.argument("name")
-@click.option("--role", type=click.Choice(ROLES), required=True)
-@click.option(
+_password_option = click.option(
     "--password-file",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="Its first line is the password. Without it you are asked, or one is made and printed once.",
 )
+
+
+@user.command("add")
+@click.argument("name")
+@click.option("--role", type=click.Choice(ROLES), required=True)
+@_password_option
 @_standing_options
 @config_option
 def user_add(name: str, role: str, password_file: Path | None, config_path: Path, wish: "_Wish") -> None:
     """Add somebody. Without --commune and --site they see and act everywhere."""
-    from collector.web.passwords import Passwords  # noqa: PLC0415
-
     if not 1 <= len(name) <= 60 or any(char.isspace() for char in name):
         raise click.UsageError("NAME: must be 1–60 characters without spaces")
     config = load(config_path)
-    password, is_made = _password(password_file)
-    try:
-        password_hash = Passwords().hash(password)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
+    password, password_hash, is_made = _password(password_file)
     with opened(config) as database, database.write() as connection:
         standing = wish.over(users.Standing())
         added = users.add_user(connection, name, password_hash, role, SystemClock().wall_ms(), standing)
@@ -135,12 +132,37 @@ def user_change(name: str, role: str | None, config_path: Path, wish: "_Wish") -
     click.echo(f"{found.name} is {role}, {_in_words(standing)['where']}")
 
 
+@user.command("password")
+@click.argument("name")
+@_password_option
+@config_option
+def user_password(name: str, password_file: Path | None, config_path: Path) -> None:
+    """Give NAME another password; every open session of theirs ends at once. Their tokens go on."""
+    config = load(config_path)
+    password, password_hash, is_made = _password(password_file)
+    with opened(config) as database, database.write() as connection:
+        if not users.set_password(connection, name, password_hash):
+            raise click.ClickException(f"user {name}: there is none of this name. See: collector user list")
+        _note(connection, "user", users.plain_name(name), did="password")
+    click.echo(f"{name} has another password" + (f": {password}" if is_made else ""))
+
+
 def _note(connection: Connection, thing: str, ref: str, **detail: str) -> None:
     note_by_hand(connection, "configure", thing=thing, ref=ref, detail=detail)
 
 
-def _password(file: Path | None) -> tuple[str, bool]:
-    """The password, and whether it was made here."""
+def _password(file: Path | None) -> tuple[str, str, bool]:
+    """The password, its hash, and whether it was made here."""
+    from collector.web.passwords import Passwords  # noqa: PLC0415
+
+    password, is_made = _chosen_password(file)
+    try:
+        return password, Passwords().hash(password), is_made
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _chosen_password(file: Path | None) -> tuple[str, bool]:
     if file is not None:
         lines = file.read_text(encoding="utf-8").splitlines()
         return (lines[0] if lines else ""), False

@@ -79,6 +79,41 @@ def test_a_user_gets_a_password_that_works(shell: Shell) -> None:
     assert shell.run("user", "add", "lan", "--role", "officer").exit_code == 1
 
 
+def test_another_password_takes_the_old_ones_place_ends_sessions_and_is_noted(shell: Shell) -> None:
+    shell.run("user", "add", "Lan", "--role", "officer")
+    database = open_database(sqlite_url(shell.folder / "data/collector.sqlite"))
+    with database.write() as connection:
+        users.add_session(connection, "secret", "lan", "csrf", 0, 1_000_000)
+        assert users.find_session(connection, users.digest("secret"), 1, 1_000_000) is not None
+    (shell.folder / "new").write_text("ngựa đúng pin ghim\n")
+    result = shell.run("user", "password", "LAN", "--password-file", str(shell.folder / "new"))
+    assert (result.exit_code, result.output) == (0, "LAN has another password\n")
+    with database.read() as connection:
+        new = users.find_user(connection, "lan")
+        assert users.find_session(connection, users.digest("secret"), 1, 1_000_000) is None
+    made = shell.run("user", "password", "lan").output.strip().rpartition(" ")[2]
+    with database.read() as connection:
+        newest = users.find_user(connection, "lan")
+    database.close()
+    assert new is not None
+    assert newest is not None
+    fits = Passwords().fits
+    assert fits(new.password_hash, "ngựa đúng pin ghim")
+    assert not fits(newest.password_hash, "ngựa đúng pin ghim")
+    assert fits(newest.password_hash, made)
+    line = json.loads(shell.run("audit", "list", "--json", "--limit", "1").output)
+    assert (line["action"], line["ref"], line["detail"]) == ("configure", "lan", {"did": "password"})
+
+
+def test_a_password_that_is_too_short_or_nobodys_changes_nothing(shell: Shell) -> None:
+    shell.run("user", "add", "lan", "--role", "officer")
+    (shell.folder / "new").write_text("short\n")
+    short = shell.run("user", "password", "lan", "--password-file", str(shell.folder / "new"))
+    assert (short.exit_code, "at least 10" in short.output) == (1, True)
+    assert "there is none of this name" in shell.run("user", "password", "nobody").output
+    assert len(shell.run("audit", "list", "--json").output.splitlines()) == 1
+
+
 @pytest.mark.parametrize("listing", ["boxes", "cameras", "events", "episodes", "clips", "incidents"])
 def test_every_listing_answers_on_an_empty_collector(shell: Shell, listing: str) -> None:
     assert shell.run(listing, "--json", "--since", "2h").output == ""

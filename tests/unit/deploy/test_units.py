@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 UNITS = Path(__file__).resolve().parents[3] / "deploy" / "systemd"
 NAMES = ("vonggac-agent.service", "vonggac-collector.service")
@@ -93,4 +94,16 @@ def test_a_service_is_watched_bounded_and_its_own_user(name: str) -> None:
     assert options["Type"] == "notify"
     assert options["User"] == options["StateDirectory"] == program
     assert f"u {program} " in (UNITS / "vonggac.sysusers").read_text(encoding="utf-8")
-    assert {"WatchdogSec", "MemoryMax", "TasksMax", "LoadCredential"} <= set(options)
+    assert {"WatchdogSec", "MemoryMax", "TasksMax"} <= set(options)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_service_starts_without_any_secret_file(name: str) -> None:
+    """An enrolled box has none, nor has a server with its own broker; a missing credential stops a unit."""
+    assert not {"LoadCredential", "LoadCredentialEncrypted", "EnvironmentFile"} & set(options_of(name))
+
+
+@pytest.mark.parametrize(("name", "example"), [*zip(NAMES, ("edge.yaml", "collector.yaml"), strict=True)])
+def test_the_examples_data_folder_is_the_one_that_the_service_may_write(name: str, example: str) -> None:
+    data = yaml.safe_load((UNITS.parents[1] / "configs" / example).read_text(encoding="utf-8"))["data"]
+    assert data == f"/var/lib/{options_of(name)['StateDirectory']}"
