@@ -26,7 +26,9 @@ def test_the_example_loads_and_its_rule_is_what_it_says() -> None:
 
 def test_options_behind_a_hash_in_the_example_show_the_defaults(tmp_path: Path) -> None:
     lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
-    begin = lines.index("# retention:                    # what is under legal hold is deleted by nothing")
+    begin = lines.index(
+        "# retention:                    # what is under legal hold is deleted by nothing (no command sets a hold yet)"
+    )
     section = [line[2:] for line in lines[begin : begin + 7] if "max_bytes" not in line]
     shown = load(tmp_path, "data: d\nbroker: embedded\n" + "\n".join(section))
     assert shown.retention == load(tmp_path, "data: d\nbroker: embedded\n").retention
