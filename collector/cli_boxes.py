@@ -3,8 +3,9 @@
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,14 +15,18 @@ from collector.config import CollectorConfig
 from collector.store import boxes, commands, identities
 from collector.store.database import Connection
 from vonggac.daemon.clock import SystemClock, new_id
-from vonggac.daemon.config import ConfigInvalid
+from vonggac.daemon.config import ConfigInvalid, read_secret
 from vonggac.daemon.files import write_durably
 from vonggac.daemon.program import refuse_config
 from vonggac.wire.enrolment import SERVER_NAMES
 from vonggac.wire.ids import is_box_id
 
+if TYPE_CHECKING:
+    from collector.identity.bundle import Camera
+
 _COMMAND_MS = 20_000
-_CAMERA_HELP = "NAME=URL or NAME=URL,SUB-URL; user and password in the URL are kept apart. Can be given several times."
+_CAMERA_HELP = "NAME=URL or NAME=URL,SUB-URL, such as gate=rtsp://viewer@192.168.1.20/101. Can be given several times."
+_FILE_HELP = "A file with the password of the user in that camera's URL. Without it you are asked."
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -34,6 +39,9 @@ def _bundle_options(command: Command) -> Command:
     command = click.option(
         "--bundle", type=click.Path(path_type=Path), help="Where to write the bundle: a folder, or a .zip."
     )(command)
+    command = click.option("--password-file", "password_texts", multiple=True, metavar="NAME=FILE", help=_FILE_HELP)(
+        command
+    )
     return click.option("--camera", "camera_texts", multiple=True, help=_CAMERA_HELP)(command)
 
 
@@ -50,6 +58,7 @@ def box_add(
     site: str,
     commune: str,
     camera_texts: tuple[str, ...],
+    password_texts: tuple[str, ...],
     bundle: Path | None,
     secret_file: Path | None,
     show: bool,
@@ -69,9 +78,10 @@ def box_add(
     if config.identity is not None:
         if show or secret_file is not None:
             raise click.UsageError("--show and --secret-file: with `identity` a box has no secret; see --bundle")
-        _make_bundle(config, box_id, camera_texts, bundle, lambda connection: register(connection, ""))
+        cameras = _cameras(camera_texts, password_texts)
+        _make_bundle(config, box_id, cameras, bundle, lambda connection: register(connection, ""))
         return
-    if camera_texts or bundle is not None:
+    if camera_texts or password_texts or bundle is not None:
         raise click.UsageError("--camera and --bundle: only with `identity` in the configuration")
     _make_secret(config, box_id, secret_file, show, register)
 
@@ -102,10 +112,42 @@ def _make_secret(
         )
 
 
+def _cameras(texts: tuple[str, ...], password_texts: tuple[str, ...]) -> "tuple[Camera, ...]":
+    """The cameras, with passwords from files, from the keyboard, or (seen by all on this machine) from the URL."""
+    from collector.identity.bundle import camera_of, needs_password  # noqa: PLC0415
+
+    files = dict(text.partition("=")[::2] for text in password_texts)
+    try:
+        cameras = [camera_of(text) for text in texts]
+    except ValueError as error:
+        raise click.UsageError(f"--camera: {error}") from None
+    if not cameras:
+        raise click.UsageError("--camera: give at least one, such as gate=rtsp://192.168.1.20/stream")
+    if any(camera.password is not None for camera in cameras):
+        click.echo(
+            "A password in a URL is seen by everybody on this machine. Better: NAME=rtsp://USER@HOST/…; you are asked",
+            err=True,
+        )
+    strange = sorted(files.keys() - {camera.told.name for camera in cameras if needs_password(camera)})
+    if strange:
+        raise click.UsageError(f"--password-file {strange[0]}: there is no camera of this name that lacks a password")
+    for at, camera in enumerate(cameras):
+        name = camera.told.name
+        if name in files:
+            try:
+                cameras[at] = replace(camera, password=read_secret(Path(files[name])))
+            except ConfigInvalid as error:
+                raise click.ClickException(str(error)) from None
+        elif needs_password(camera):
+            asked = click.prompt(f"Password of {camera.told.user} at camera {name}", hide_input=True)
+            cameras[at] = replace(camera, password=str(asked))
+    return tuple(cameras)
+
+
 def _make_bundle(
     config: CollectorConfig,
     box_id: str,
-    camera_texts: tuple[str, ...],
+    cameras: "tuple[Camera, ...]",
     target: Path | None,
     change: Callable[[Connection], None],
 ) -> None:
@@ -115,12 +157,6 @@ def _make_bundle(
     from collector.identity.certificates import pem  # noqa: PLC0415
 
     target = target or Path(f"{box_id}.bundle")
-    try:
-        cameras = tuple(bundles.camera_of(text) for text in camera_texts)
-    except ValueError as error:
-        raise click.UsageError(f"--camera: {error}") from None
-    if not cameras:
-        raise click.UsageError("--camera: give at least one, such as gate=rtsp://192.168.1.20/stream")
     section, now_ms, token = station.section_of(config), SystemClock().wall_ms(), tokens.make_token()
     try:
         authority = station.open_authority(config)
@@ -144,7 +180,13 @@ def _make_bundle(
 @click.argument("box_id", metavar="ID")
 @_bundle_options
 @config_option
-def box_replace(box_id: str, camera_texts: tuple[str, ...], bundle: Path | None, config_path: Path) -> None:
+def box_replace(
+    box_id: str,
+    camera_texts: tuple[str, ...],
+    password_texts: tuple[str, ...],
+    bundle: Path | None,
+    config_path: Path,
+) -> None:
     """Let another machine, or a new card, take the box's id: the old one is cut off now, the history stays."""
     config = load(config_path)
 
@@ -152,7 +194,7 @@ def box_replace(box_id: str, camera_texts: tuple[str, ...], bundle: Path | None,
         _end(connection, box_id, "replaced")
         note_by_hand(connection, "configure", thing="box", ref=box_id, detail={"did": "replace"})
 
-    _make_bundle(config, box_id, camera_texts, bundle, change)
+    _make_bundle(config, box_id, _cameras(camera_texts, password_texts), bundle, change)
 
 
 @box.command("revoke")

@@ -19,6 +19,7 @@ from collector.alerts.delivery import Delivery
 from collector.alerts.loop import RulesLoop
 from collector.backup import CannotCopy
 from collector.config import CollectorConfig
+from collector.fleet.clones import CloneWatch
 from collector.fleet.disk import DiskWatch
 from collector.fleet.telling import Telling
 from collector.fleet.watch import FleetWatch
@@ -307,7 +308,8 @@ def _start_fleet(base: Foundation, channels: tuple[Channel, ...], ingest: MqttIn
         base.config.disk_tell_below,
         base.config.uploads.keep_free,
     )
-    watch = FleetWatch(base.database, telling, base.alerted, listening, disk=disk)
+    clones = CloneWatch(base.database, telling)
+    watch = FleetWatch(base.database, telling, base.alerted, listening, disk=disk, clones=clones)
     base.crew.start("fleet", lambda pulse: watch.run(pulse, base.stop, base.clock))
 
 

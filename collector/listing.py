@@ -11,11 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from collector.fleet.completeness import Where
-from collector.store import boxes, clips, ledger
+from collector.store import boxes, clips, identities, ledger
 from collector.store.database import Connection
 from collector.store.desk import Wanted, list_episodes, list_incidents
 from collector.store.overview import list_boxes
 from collector.store.presence import completeness_of
+from vonggac.daemon.clock import SystemClock
 
 _PIPED_WIDTH = 240
 Row = dict[str, Any]
@@ -131,9 +132,17 @@ def print_incidents(connection: Connection, zone: tzinfo, as_json: bool, since_m
 
 
 def print_registered(connection: Connection, zone: tzinfo, as_json: bool) -> None:
-    """Boxes that may connect."""
+    """Boxes that are registered, and what there is to know of their certificates."""
+    ends, papers = identities.ends(connection), identities.papers(connection, SystemClock().wall_ms())
     rows = [
-        {"id": box.id, "site": box.site, "commune": box.commune, "created_ms": box.created_ms}
+        {
+            "id": box.id,
+            "site": box.site,
+            "commune": box.commune,
+            "created_ms": box.created_ms,
+            "certificate_ends_ms": ends.get(box.id),
+            "papers": [paper.word for paper in papers.get(box.id, [])],
+        }
         for box in boxes.list_boxes(connection)
     ]
     _print(rows, as_json, zone)

@@ -9,7 +9,7 @@ Tampered = Literal[
     "tamper:covered", "tamper:turned", "tamper:defocused", "tamper:black", "tamper:white", "tamper:frozen"
 ]
 Subject = (
-    Literal["motion", "tamper", "box_down", "box_back", "camera_blind", "camera_back", "test"]
+    Literal["motion", "tamper", "box_down", "box_back", "box_cloned", "camera_blind", "camera_back", "test"]
     | Literal["disk_low", "disk_roomy"]
     | Tampered
 )
@@ -27,6 +27,7 @@ _CATALOGUE: dict[Language, dict[str, str]] = {
         "motion": "Có chuyển động: {place}",
         "box_down": "Mất liên lạc với hộp: {place}",
         "box_back": "Hộp đã liên lạc lại: {place}",
+        "box_cloned": "Hai máy cùng xưng là một hộp: {place}",
         "camera_blind": "Camera không có hình: {place}",
         "camera_back": "Camera có hình trở lại: {place}",
         "disk_low": "Đĩa máy chủ sắp đầy: còn {free}",
@@ -60,6 +61,7 @@ _CATALOGUE: dict[Language, dict[str, str]] = {
         "motion": "Motion: {place}",
         "box_down": "No word from the box: {place}",
         "box_back": "The box is back: {place}",
+        "box_cloned": "Two machines say they are one box: {place}",
         "camera_blind": "The camera shows nothing: {place}",
         "camera_back": "The camera shows a picture again: {place}",
         "disk_low": "The server's disk is filling up: {free} left",
@@ -91,6 +93,8 @@ _REASONS: dict[Language, dict[str, str]] = {
         "no_frames": "không giải mã được hình",
         "stream_unavailable": "không kết nối được camera",
         "camera_down": "hộp báo camera mất hình",
+        "alternates": "tin của hai máy đến xen kẽ. Nếu không ai đang thay hộp: collector box revoke",
+        "old_certificate": "chứng chỉ cũ, đã được thay, vẫn có máy dùng. Nếu không rõ vì sao: collector box revoke",
     },
     "en": {
         "silent": "no sign of life",
@@ -99,6 +103,8 @@ _REASONS: dict[Language, dict[str, str]] = {
         "no_frames": "no picture decoded",
         "stream_unavailable": "the camera cannot be reached",
         "camera_down": "the box says the picture is gone",
+        "alternates": "heartbeats of two machines alternate. If nobody is replacing the box: collector box revoke",
+        "old_certificate": "a certificate that was renewed is still in use. If nobody knows why: collector box revoke",
     },
 }
 

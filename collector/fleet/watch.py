@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from collector.alerts.bell import Bell
 from collector.alerts.texts import AlertFacts, Subject
+from collector.fleet.clones import CloneWatch
 from collector.fleet.disk import DiskWatch
 from collector.fleet.facts import box_facts, camera_facts
 from collector.fleet.state import FRESH, Limits, State, Verdict, box_state, camera_state
@@ -58,7 +59,9 @@ class FleetWatch:
         listening: Callable[[], bool],
         limits: Limits | None = None,
         disk: DiskWatch | None = None,
+        clones: CloneWatch | None = None,
     ) -> None:
+        self._clones = clones
         self._database = database
         self._disk = disk
         self._telling = telling
@@ -76,7 +79,9 @@ class FleetWatch:
             pulse.beat()
             try:
                 self.step(clock.wall_ms(), clock.mono_ms())
-                if self._disk is not None and self._disk.step(clock.wall_ms()):
+                told = 0 if self._disk is None else self._disk.step(clock.wall_ms())
+                told += 0 if self._clones is None else self._clones.step(clock.wall_ms())
+                if told:
                     self._alerted.ring()
             except StoreUnavailable as error:
                 log.warning("the fleet's watch waits for the database", error=str(error))

@@ -36,8 +36,6 @@ def camera_of(text: str) -> Camera:
         raise ValueError(f"{name}: both streams must have one user and password")
     if user is None and password is not None:
         raise ValueError(f"{name}: a password without a user")
-    if user is not None and password is None:
-        raise ValueError(f"{name}: a user without a password")
     return Camera(BundleCamera(name=name, source=plain, sub=plain_sub or None, user=user), password)
 
 
@@ -49,6 +47,11 @@ def _split_login(url: str) -> tuple[str, str | None, str | None]:
     user, colon, password = login.partition(":")
     bare = urlunsplit((parts.scheme, host, parts.path, parts.query, parts.fragment))
     return bare, unquote(user) or None, unquote(password) if colon else None
+
+
+def needs_password(camera: Camera) -> bool:
+    """A user, and no password yet."""
+    return camera.told.user is not None and camera.password is None
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from collector.identity.certificates import serial_text
 from collector.store import boxes, identities
 from collector.store.database import Database
+from collector.store.identities import Certificate
 from vonggac.wire.ids import is_box_id
 
 PEER = "vonggac.peer"
 """Where the connection's Peer stands in an ASGI scope."""
+
+
+MISUSE_NOTED_EVERY_MS = 60_000
 
 
 class PeerRefused(Exception):
@@ -62,6 +66,7 @@ class Peers:
         if found is None or found.box != peer.box:
             raise PeerRefused("this certificate was never given here")
         if found.revoked_ms is not None:
+            self._note_misuse(found, now_ms)
             raise PeerRefused(f"this certificate is {found.reason}")
         if not may_speak:
             raise PeerRefused(f"box {peer.box} is revoked")
@@ -71,3 +76,9 @@ class Peers:
             with self._database.write() as connection:
                 identities.note_use(connection, peer.serial, peer.box, now_ms)
         return peer.box
+
+    def _note_misuse(self, found: Certificate, now_ms: int) -> None:
+        """Once a minute is enough: whoever knocks all the time must not keep the database busy."""
+        if found.misused_ms is None or now_ms - found.misused_ms >= MISUSE_NOTED_EVERY_MS:
+            with self._database.write() as connection:
+                identities.note_misuse(connection, found.serial, now_ms)

@@ -11,9 +11,12 @@ from typing import Literal
 
 from sqlalchemy import Connection, and_, func, insert, select, update
 
-from collector.store.schema import boxes
+from collector.store.schema import boxes, heartbeat_history
 from collector.store.schema_identity import certificates, enrolment_tokens, signing_keys
 
+WARN_MS = 30 * 86_400_000
+"""So long before a certificate ends technicians see it: boxes renew when a third of a year is left."""
+MISUSE_SHOWN_MS = 86_400_000
 Reason = Literal["revoked", "replaced", "retired", "superseded"]
 
 
@@ -42,6 +45,7 @@ class Certificate:
     revoked_ms: int | None
     reason: str | None
     pem: str
+    misused_ms: int | None = None
 
 
 _TOKEN = [enrolment_tokens.c[name] for name in Token.__dataclass_fields__]
@@ -142,6 +146,37 @@ def note_use(connection: Connection, serial: str, box: str, now_ms: int) -> None
         _revoke(connection, box, "superseded", now_ms, certificates.c.serial != serial, until_ms=issued_ms)
 
 
+def note_misuse(connection: Connection, serial: str, now_ms: int) -> None:
+    """A certificate that has ended was used."""
+    connection.execute(update(certificates).where(certificates.c.serial == serial).values(misused_ms=now_ms))
+
+
+def renewed_but_used(connection: Connection, since_ms: int, grace_ms: int) -> list[str]:
+    """Boxes of which a certificate was used since then, more than `grace_ms` after it had been renewed."""
+    query = select(certificates.c.box).where(
+        certificates.c.reason == "superseded",
+        certificates.c.misused_ms >= since_ms,
+        certificates.c.misused_ms > certificates.c.revoked_ms + grace_ms,
+    )
+    return sorted(set(connection.scalars(query)))
+
+
+def boots_of_many(connection: Connection, since_ms: int) -> dict[str, list[str]]:
+    """Of boxes that were heard under several boots since then: the boot of each heartbeat, in the order of arrival."""
+    beats = heartbeat_history
+    several = (
+        select(boxes.c.id)
+        .join(beats, and_(beats.c.box == boxes.c.id, beats.c.received_ms >= since_ms))
+        .group_by(boxes.c.id)
+        .having(func.count(beats.c.boot_id.distinct()) > 1)
+    )
+    found: dict[str, list[str]] = {}
+    for box in connection.scalars(several).all():
+        heard = select(beats.c.boot_id).where(beats.c.box == box, beats.c.received_ms >= since_ms)
+        found[box] = list(connection.scalars(heard.order_by(beats.c.received_ms, beats.c.id)))
+    return found
+
+
 def end_certificates(connection: Connection, box: str, reason: Reason, now_ms: int) -> int:
     """None of the box's certificates holds any more; returns how many did."""
     return _revoke(connection, box, reason, now_ms)
@@ -201,6 +236,37 @@ def ends(connection: Connection) -> dict[str, int]:
         .group_by(certificates.c.box)
     )
     return {row.box: row.ends_ms for row in connection.execute(query)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Papers:
+    """What a technician should know of a box's certificate. `word`: revoked, not_enrolled, ended, ends or old_used."""
+
+    word: str
+    at_ms: int | None = None
+
+
+def papers(connection: Connection, now_ms: int) -> dict[str, list[Papers]]:
+    """What there is to know, by box; a box of which there is nothing to say is not in it."""
+    last = ends(connection)
+    found: dict[str, list[Papers]] = {}
+    query = select(boxes.c.id, boxes.c.secret_hash, boxes.c.revoked_ms).where(boxes.c.removed_ms.is_(None))
+    for row in connection.execute(query):
+        ends_ms = last.get(row.id)
+        if row.revoked_ms is not None:
+            found.setdefault(row.id, []).append(Papers(word="revoked", at_ms=row.revoked_ms))
+        elif row.secret_hash == "" and ends_ms is None:
+            found.setdefault(row.id, []).append(Papers(word="not_enrolled"))
+        elif ends_ms is not None and ends_ms <= now_ms + WARN_MS:
+            found.setdefault(row.id, []).append(Papers(word="ended" if ends_ms <= now_ms else "ends", at_ms=ends_ms))
+    used = (
+        select(certificates.c.box, func.max(certificates.c.misused_ms).label("used_ms"))
+        .where(certificates.c.misused_ms >= now_ms - MISUSE_SHOWN_MS)
+        .group_by(certificates.c.box)
+    )
+    for box, used_ms in connection.execute(used):
+        found.setdefault(box, []).append(Papers(word="old_used", at_ms=used_ms))
+    return found
 
 
 # --- signing keys ------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ certificates = Table(  # every one that a box was ever given
     Column("revoked_ms", BigInteger),
     Column("reason", Text),  # revoked | replaced | retired | superseded
     Column("pem", Text, nullable=False),
+    Column("misused_ms", BigInteger),  # when it was last used after it had ended
 )
 
 signing_keys = Table(  # with which a box signs what it records: never deleted, since old recordings need them

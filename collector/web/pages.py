@@ -8,6 +8,7 @@ from collector.fleet.completeness import Where
 from collector.store import desk as rows
 from collector.store.clips import Clip
 from collector.store.desk import Episode, Wanted
+from collector.store.identities import papers as papers_of
 from collector.store.overview import BoxView, list_boxes
 from collector.store.presence import completeness_of
 from collector.web.access import is_own_path
@@ -114,8 +115,9 @@ def boxes(desk: Desk, asked: Asked) -> Response:
         found = list_boxes(connection, reach=asked.who.reach)
         known = completeness_of(connection)
         waiting = rows.waiting_in(connection, asked.who.reach)
+        papers = papers_of(connection, asked.now_ms)
     found.sort(key=_worst_first)
-    return render(desk, asked, "boxes.html", boxes=found, known=known, hole=Where.HOLE, waiting=waiting)
+    return render(desk, asked, "boxes.html", boxes=found, known=known, hole=Where.HOLE, waiting=waiting, papers=papers)
 
 
 def _playable(episode: Episode) -> bool:

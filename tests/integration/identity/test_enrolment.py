@@ -288,3 +288,30 @@ def test_a_server_s_certificate_names_where_boxes_reach_it(office: Office) -> No
     made = x509.load_pem_x509_certificate(office.authority.file(SERVER).read_bytes())
     names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert [str(each.value) for each in names] == ["127.0.0.1", "localhost"]
+
+
+def test_technicians_see_what_there_is_to_know_of_certificates(office: Office) -> None:
+    office.register("box-new")
+    old = office.enrol("box-one")
+    office.enrol("box-two")
+    office.end("box-two", "revoked")
+    office.renew(old, "box-one", "unused")
+    assert words(office) == {"box-new": ["not_enrolled"], "box-two": ["revoked"]}
+    office.clock.advance(336 * 86_400_000)
+    assert words(office) == {"box-new": ["not_enrolled"], "box-two": ["revoked"], "box-one": ["ends"]}
+    office.clock.advance(30 * 86_400_000)
+    assert words(office)["box-one"] == ["ended"]
+
+
+def test_an_ended_certificate_that_is_used_is_seen(office: Office) -> None:
+    stolen = office.enrol("box-one")
+    office.end("box-one", "revoked")
+    for _ in range(3):
+        assert office.ask("/whoami", None, stolen).status == 403
+    assert words(office) == {"box-one": ["revoked", "old_used"]}
+
+
+def words(office: Office) -> dict[str, list[str]]:
+    with office.database.read() as connection:
+        found = identities.papers(connection, office.clock.wall_ms())
+    return {box: [paper.word for paper in papers] for box, papers in found.items()}

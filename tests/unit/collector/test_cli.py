@@ -234,3 +234,93 @@ def test_a_user_is_given_places_and_single_rights_and_keeps_what_a_change_does_n
 def test_places_and_rights_that_make_no_sense_are_refused(shell: Shell, words: tuple[str, ...]) -> None:
     assert shell.run("user", "add", "lan", "--role", "officer", *words).exit_code == 2
     assert shell.run("user", "change", "nobody", "--everywhere").exit_code == 1
+
+
+@pytest.fixture
+def certified(shell: Shell) -> Shell:
+    secret = shell.folder / "authority.secret"
+    secret.write_text("mot-mat-khau-du-dai-cho-khoa")
+    secret.chmod(0o600)
+    shell.config.write_text(
+        "data: data\nbroker: embedded\n"
+        "identity: {names: [10.20.0.5, vonggac.xa], key_password_file: authority.secret}\n"
+    )
+    return shell
+
+
+def bundled(shell: Shell, *more: str, camera: str = "gate=rtsp://10.0.0.9/1", box: str = "nha-01") -> Result:
+    return shell.add("--camera", camera, "--bundle", str(shell.folder / "bundle"), *more, box=box)
+
+
+def test_a_bundle_needs_an_authority_and_there_is_one_only(certified: Shell) -> None:
+    without = bundled(certified)
+    assert (without.exit_code, "collector authority init" in without.output) == (78, True)
+    assert certified.run("box", "list", "--json").output == ""
+    assert certified.run("authority", "init").exit_code == 0
+    again = certified.run("authority", "init")
+    assert (again.exit_code, "there is an authority already" in again.output) == (78, True)
+
+
+def test_a_registered_box_has_a_bundle_or_is_not_registered(certified: Shell) -> None:
+    certified.run("authority", "init")
+    (certified.folder / "bundle").mkdir()
+    assert "exists; move it away" in bundled(certified).output
+    (certified.folder / "bundle").rmdir()
+    done = bundled(certified)
+    assert done.exit_code == 0, done.output
+    facts = json.loads((certified.folder / "bundle" / "box.json").read_text())
+    assert (facts["url"], facts["broker_host"], facts["broker_port"]) == ("https://10.20.0.5:8443", "10.20.0.5", 1883)
+    assert (certified.folder / "bundle" / "token").read_text().strip() not in done.output
+    row = json.loads(certified.run("box", "list", "--json").output)
+    assert (row["id"], row["papers"], row["certificate_ends_ms"]) == ("nha-01", ["not_enrolled"], None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--show",), "with `identity` a box has no secret"),
+        (("--camera", "Gate=rtsp://x/1"), "must be NAME=URL"),
+        (("--camera", "yard=rtsp://a:b@x/1,rtsp://c:d@x/2"), "both streams must have one user and password"),
+        (("--password-file", "yard=x"), "there is no camera of this name"),
+    ],
+)
+def test_mistakes_in_a_bundles_options_are_told(certified: Shell, arguments: tuple[str, ...], said: str) -> None:
+    certified.run("authority", "init")
+    result = bundled(certified, *arguments)
+    assert (result.exit_code, said in result.output) == (2, True), result.output
+    assert not (certified.folder / "bundle").exists()
+
+
+@pytest.mark.parametrize("box", ["collector", "broker", "localhost", "a", "../x", "vg+#"])
+def test_some_names_are_no_boxs(certified: Shell, box: str) -> None:
+    assert bundled(certified, box=box).exit_code == 2
+
+
+def test_a_cameras_password_is_asked_for_or_read_from_a_closed_file(certified: Shell) -> None:
+    certified.run("authority", "init")
+    file = certified.folder / "pw"
+    file.write_text("bi mat\n")
+    user = "gate=rtsp://xem@10.0.0.9/1,rtsp://xem@10.0.0.9/2"
+    assert "open to others" in bundled(certified, "--password-file", f"gate={file}", camera=user).output
+    file.chmod(0o600)
+    done = bundled(certified, "--password-file", f"gate={file}", camera=user)
+    assert done.exit_code == 0, done.output
+    assert (certified.folder / "bundle" / "secrets" / "gate").read_text() == "bi mat\n"
+    assert "bi mat" not in (certified.folder / "bundle" / "box.json").read_text() + done.output
+
+
+def test_a_box_is_revoked_replaced_and_retired(certified: Shell) -> None:
+    certified.run("authority", "init")
+    bundled(certified)
+    assert certified.run("box", "revoke", "nha-01").exit_code == 0
+    row = json.loads(certified.run("box", "list", "--json").output)
+    assert row["papers"] == ["revoked"]
+    replaced = certified.run(
+        "box", "replace", "nha-01", "--camera", "g=usb:0", "--bundle", str(certified.folder / "new.zip")
+    )
+    assert replaced.exit_code == 0, replaced.output
+    assert certified.run("box", "retire", "nha-01").exit_code == 0
+    for command in ("revoke", "retire"):
+        assert certified.run("box", command, "nha-01").exit_code == 1
+    lines = [json.loads(line) for line in certified.run("audit", "list", "--json").output.splitlines()][::-1]
+    assert [line["detail"]["did"] for line in lines] == ["add", "revoke", "replace", "retire"]
