@@ -109,9 +109,6 @@ class Heard:
     in_an_hour: tuple[Word, ...] = ()
 
 
-NOTHING_HEARD = Heard()
-
-
 @dataclass(frozen=True)
 class Ring:
     """Alert at once, with a sound."""

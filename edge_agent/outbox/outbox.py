@@ -91,12 +91,6 @@ class Outbox:
         self._tell()
         return envelopes
 
-    def put_snapshot(self, episode: str, jpeg: bytes) -> str:
-        """Keep a snapshot by itself; returns its SHA-256, by which an event may name it later."""
-        snapshot = NewSnapshot(episode, jpeg)
-        self.put_events([], [snapshot])
-        return _sha256_of(snapshot)
-
     def put_clip(self, body: ClipReady, path: Path, clip_class: ClipClass = ClipClass.NORMAL) -> Envelope:
         """Take over a clip file that is whole and synced: its row and its event in one transaction.
 
@@ -137,13 +131,6 @@ class Outbox:
     def files_without_row(self, clips: Path, suffix: str = ".mp4") -> list[Path]:
         """Clip files that were renamed into place but not taken over before a crash; oldest name first."""
         return [path for path in sorted(clips.glob(f"*{suffix}")) if not self.knows_file(path)]
-
-    def raise_class(self, episode: str, clip_class: ClipClass) -> None:
-        """Make the clips of an episode worth at least `clip_class`."""
-        with self._store.writing() as connection:
-            connection.execute(
-                "UPDATE clip SET class = ? WHERE episode = ? AND class < ?", (int(clip_class), episode, int(clip_class))
-            )
 
     # --- draining ------------------------------------------------------------------------------------------------
 

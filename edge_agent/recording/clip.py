@@ -221,11 +221,6 @@ def _finished(
     )
 
 
-def read_clip_meta(path: Path) -> ClipMeta:
-    """What a clip file says about itself; ValueError where it is no clip of ours."""
-    return read_clip_head(path)[0]
-
-
 def read_clip_head(path: Path) -> tuple[ClipMeta, StreamInfo]:
     """What a clip file says about itself and its stream (without `header`); ValueError where it is no clip of ours."""
     try:

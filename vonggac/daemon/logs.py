@@ -6,8 +6,6 @@ from typing import Any, TextIO, cast
 
 import structlog
 
-LEVELS = ("debug", "info", "warning", "error")
-
 
 class _Stderr:
     """Whatever stderr is at the moment of writing."""

@@ -328,7 +328,7 @@ class Receipt(Body):
 
 @dataclass(frozen=True, kw_only=True)
 class Command(Body):
-    """Do something, unless it is later than `expires_ms`. `command` is "ping", "snapshot" or "restart"."""
+    """Do something, unless it is later than `expires_ms`. `command` is "ping", "snapshot", "retry" or "restart"."""
 
     type: ClassVar[str] = "command"
     command: str

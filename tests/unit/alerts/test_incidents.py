@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from collector.alerts.incidents import (
     LIFE,
-    NOTHING_HEARD,
     Action,
     Grouping,
     Grow,
@@ -90,12 +89,12 @@ def rang(severity: Severity, at_ms: int) -> Heard:
 @pytest.mark.parametrize(
     ("rule", "known", "heard", "late_ms", "expected"),
     [
-        (RULE, None, NOTHING_HEARD, 0, Ring()),
-        (RULE, None, NOTHING_HEARD, 400_000, Silent("late", 400_000)),
-        (RULE, HEARD, NOTHING_HEARD, 0, Grow()),
-        (RULE, HEARD, NOTHING_HEARD, 400_000, Grow()),
+        (RULE, None, Heard(), 0, Ring()),
+        (RULE, None, Heard(), 400_000, Silent("late", 400_000)),
+        (RULE, HEARD, Heard(), 0, Grow()),
+        (RULE, HEARD, Heard(), 400_000, Grow()),
         (replace(RULE, severity="high"), HEARD, rang("normal", NOW - 1), 0, Ring()),
-        (replace(RULE, severity="low"), HEARD, NOTHING_HEARD, 0, Grow()),
+        (replace(RULE, severity="low"), HEARD, Heard(), 0, Grow()),
         (RULE, None, rang("normal", NOW - 59_999), 0, Silent("cool_down")),
         (RULE, None, rang("normal", NOW - 60_000), 0, Ring()),
         (RULE, None, rang("low", NOW - 10), 0, Ring()),
@@ -103,8 +102,8 @@ def rang(severity: Severity, at_ms: int) -> Heard:
         (RULE, None, Heard(None, Word("normal", NOW - 10)), 0, Ring()),
         (RULE, None, Heard(None, Word("normal", NOW - 10)), 400_000, Silent("cool_down")),
         (RULE, None, rang("normal", NOW + 99_000), 0, Ring()),
-        (RULE, TOLD_LATE, NOTHING_HEARD, 0, Ring()),
-        (RULE, TOLD_LATE, NOTHING_HEARD, 400_000, Grow()),
+        (RULE, TOLD_LATE, Heard(), 0, Ring()),
+        (RULE, TOLD_LATE, Heard(), 400_000, Grow()),
     ],
 )
 def test_a_channel_rings_once_an_incident_and_once_a_cool_down_and_never_late(
@@ -114,7 +113,7 @@ def test_a_channel_rings_once_an_incident_and_once_a_cool_down_and_never_late(
 
 
 def test_another_channel_has_a_cool_down_of_its_own() -> None:
-    assert decide(RULE, "zalo", incident=HEARD, heard=NOTHING_HEARD, late_ms=0, now_ms=NOW) == Ring()
+    assert decide(RULE, "zalo", incident=HEARD, heard=Heard(), late_ms=0, now_ms=NOW) == Ring()
 
 
 def test_only_the_listed_steps_of_an_incidents_life_exist() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from edge_agent.outbox.errors import OutboxInUse
 from edge_agent.outbox.fsck import check_outbox
+from edge_agent.outbox.items import NewSnapshot
 from edge_agent.outbox.outbox import Outbox
 from tests.support.clock import FakeClock
 from tests.support.outbox_items import BOX, an_id, camera_event, clip_file, episode_started
@@ -19,7 +20,7 @@ from vonggac.wire.messages import DataLost
 def folder(tmp_path: Path) -> Path:
     outbox = Outbox(tmp_path, FakeClock(), BOX)
     outbox.put_events([camera_event(1), camera_event(2)])
-    outbox.put_snapshot(an_id(1), b"\xff\xd8\xffjpeg")
+    outbox.put_events([], [NewSnapshot(an_id(1), b"\xff\xd8\xffjpeg")])
     outbox.put_clip(*clip_file(tmp_path, 1))
     outbox.close()
     return tmp_path

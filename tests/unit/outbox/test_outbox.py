@@ -83,7 +83,7 @@ def test_a_body_without_a_number_is_refused(outbox: Outbox) -> None:
 @pytest.mark.parametrize("jpeg", [b"", b"GIF89a", b"\xff\xd8\xff" * 13654])
 def test_a_snapshot_that_the_collector_would_not_take_is_refused(outbox: Outbox, jpeg: bytes) -> None:
     with pytest.raises(ValueError, match="is no JPEG of at most 40960"):
-        outbox.put_snapshot(an_id(1), jpeg)
+        outbox.put_events([], [NewSnapshot(an_id(1), jpeg)])
 
 
 def test_a_snapshot_is_queued_with_the_event_that_names_it(outbox: Outbox) -> None:
@@ -181,7 +181,8 @@ def test_an_upload_url_is_remembered_over_reopening(tmp_path: Path) -> None:
 
 def test_parked_items_are_out_of_the_way_until_tried_again(outbox: Outbox) -> None:
     outbox.put_events([camera_event()] * 2)
-    sha256 = outbox.put_snapshot(an_id(1), b"\xff\xd8\xffjpeg")
+    outbox.put_events([], [NewSnapshot(an_id(1), b"\xff\xd8\xffjpeg")])
+    sha256 = outbox.next_snapshots(1)[0].sha256
     outbox.put_clip(*clip_file(outbox.folder, 1))
     outbox.park("event", "1", "HTTP 400")
     outbox.park("snapshot", sha256, "too odd")
@@ -232,7 +233,7 @@ def test_forgotten_clips_are_told_lost_unless_delivered(outbox: Outbox) -> None:
 
 def test_forgotten_snapshots_are_told_lost_oldest_first(outbox: Outbox) -> None:
     for number in range(3):
-        outbox.put_snapshot(an_id(number), b"\xff\xd8\xff" + bytes([number]) * 97)
+        outbox.put_events([], [NewSnapshot(an_id(number), b"\xff\xd8\xff" + bytes([number]) * 97)])
     assert outbox.forget_oldest_snapshots(101, "full") == 200
     assert [snapshot.episode for snapshot in outbox.next_snapshots(5)] == [an_id(2)]
     lost = [decode(event.message).body for event in outbox.next_events(5)]
@@ -292,7 +293,7 @@ def test_figures_tell_what_waits(outbox: Outbox) -> None:
     first_ms = clock.wall_ms()
     outbox.put_event(camera_event())
     clock.advance(5000)
-    outbox.put_snapshot(an_id(1), b"\xff\xd8\xffjpeg")
+    outbox.put_events([], [NewSnapshot(an_id(1), b"\xff\xd8\xffjpeg")])
     outbox.put_clip(*clip_file(outbox.folder, 1))
     stats = outbox.stats()
     assert (stats.outbox, stats.last_seq, stats.events, stats.snapshots) == (outbox.id, 2, 2, 1)
@@ -358,7 +359,7 @@ def fill(tmp_path: Path) -> Outbox:
     outbox = Outbox(tmp_path, FakeClock(), BOX)
     for number in range(300):
         outbox.put_event(CameraState(camera="gate", state="down", since_ms=number, reason="r" * 300))
-    outbox.put_snapshot(an_id(1), b"\xff\xd8\xffjpeg")
+    outbox.put_events([], [NewSnapshot(an_id(1), b"\xff\xd8\xffjpeg")])
     outbox.put_clip(*clip_file(tmp_path, 1))
     outbox._store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return outbox

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from edge_agent.camera.packets import Packet, StreamInfo
 from edge_agent.camera.ring import PacketRing
 from edge_agent.recording import boxes
-from edge_agent.recording.clip import ClipWriter, describe, read_clip_meta
+from edge_agent.recording.clip import ClipWriter, describe, read_clip_head
 from edge_agent.recording.finished import ClipMeta, FinishedClip
 from edge_agent.recording.salvage import salvage
 from tests.support import video
@@ -60,7 +60,7 @@ def test_a_finished_clip_tells_its_hash_its_size_and_what_it_is(tmp_path: Path) 
     clip = _write(tmp_path / "clip.mp4", info, packets)
     data = clip.path.read_bytes()
     assert (clip.sha256, clip.size_bytes) == (hashlib.sha256(data).hexdigest(), len(data))
-    assert read_clip_meta(clip.path) == META
+    assert read_clip_head(clip.path)[0] == META
     assert clip.first_frame_wall_ms == 1_790_000_000_123
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["clip.mp4", "source.mp4"]
 
