@@ -31,6 +31,7 @@ from edge_agent.uplink.tus import UploadServer
 from edge_agent.uplink.uplink import Uplink, last_will
 from edge_agent.uplink.upload import STALL_S, Uploader
 from vonggac.daemon.clock import Clock, SystemClock, new_id
+from vonggac.daemon.config import ConfigInvalid
 from vonggac.daemon.files import make_folder
 from vonggac.daemon.logs import configure_logs, get_logger
 from vonggac.daemon.program import stop_on_signals, watch
@@ -213,8 +214,12 @@ def check_agent(config: EdgeConfig) -> Iterator[Finding]:
     clock = SystemClock()
     yield check_disk(config)
     yield check_clock(clock)
-    who = open_credentials(config, clock)
-    link = MqttLink(_broker(config, who), will=lambda: last_will(config.box, clock))
-    yield check_broker(link, f"{config.broker.host}:{config.broker.port}")
-    yield check_collector(config, who)
+    try:
+        who = open_credentials(config, clock)
+    except ConfigInvalid as error:
+        yield Finding("secret", False, str(error))
+    else:
+        link = MqttLink(_broker(config, who), will=lambda: last_will(config.box, clock))
+        yield check_broker(link, f"{config.broker.host}:{config.broker.port}")
+        yield check_collector(config, who)
     yield from check_cameras(config, clock)

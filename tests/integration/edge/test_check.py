@@ -74,6 +74,13 @@ def test_a_wrong_password_is_told_by_broker_and_collector(system):
     assert found["camera gate (main)"][0]
 
 
+def test_a_secret_that_cannot_be_read_is_told_and_the_cameras_are_looked_at_all_the_same(system):
+    code, found = _check(system, Given(secret="none.secret"))
+    assert (code, found["secret"][0]) == (1, False)
+    assert "none.secret: secret file cannot be read: No such file" in found["secret"][1]
+    assert found["camera gate (main)"][0]
+
+
 def test_a_wrong_broker_is_told(system):
     code, found = _check(system, Given(broker_port=free_port()))
     assert code == 1
