@@ -13,7 +13,15 @@ from zoneinfo import ZoneInfo
 import cv2
 
 from edge_agent.cameras import CameraParts, build_camera
-from edge_agent.check import Finding, check_broker, check_cameras, check_clock, check_collector, check_disk
+from edge_agent.check import (
+    Finding,
+    check_broker,
+    check_cameras,
+    check_clock,
+    check_collector,
+    check_disk,
+    check_identity,
+)
 from edge_agent.config import EdgeConfig, config_hash
 from edge_agent.handover import Handover
 from edge_agent.health import HostHealth
@@ -79,7 +87,9 @@ class Agent:
             handlers={"snapshot": self._command_snapshot, "restart": self._command_restart},
             heartbeat_s=config.heartbeat,
         )
-        self._renewer = None if who.identity is None or who.trust is None else Renewer(who.identity, who.trust, stop)
+        self._renewer: Renewer | None = None
+        if who.identity is not None and who.trust is not None:
+            self._renewer = Renewer(who.identity, who.trust, clock, stop)
         server = UploadServer(
             f"{config.collector.url}/upload/", config.box, who.secret, config.collector.ca_file, who.trust
         )
@@ -219,6 +229,8 @@ def check_agent(config: EdgeConfig) -> Iterator[Finding]:
     except ConfigInvalid as error:
         yield Finding("secret", False, str(error))
     else:
+        if who.identity is not None:
+            yield check_identity(who.identity, clock)
         link = MqttLink(_broker(config, who), will=lambda: last_will(config.box, clock))
         yield check_broker(link, f"{config.broker.host}:{config.broker.port}")
         yield check_collector(config, who)

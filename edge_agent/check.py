@@ -17,6 +17,7 @@ from edge_agent.camera.unavailable import CameraUnavailable
 from edge_agent.config import CameraSection, EdgeConfig
 from edge_agent.identity.credentials import Credentials
 from edge_agent.identity.exchange import PinnedAdapter, tls_reason
+from edge_agent.identity.folder import Identity
 from edge_agent.uplink.link import Connected, Disconnected, Link
 from vonggac.daemon.clock import Clock
 from vonggac.daemon.config import ConfigInvalid
@@ -138,6 +139,17 @@ def check_collector(config: EdgeConfig, who: Credentials) -> Finding:
     if known.status_code != 404:
         return Finding("collector", False, f"{url} takes no clips (HTTP {known.status_code}). Check collector.url")
     return Finding("collector", True, f"{url} answers and knows this box")
+
+
+def check_identity(identity: Identity, clock: Clock) -> Finding:
+    """Whose certificate is here, and until when."""
+    box, ends_ms = identity.facts.box, identity.not_after_ms()
+    ends = time.strftime("%Y-%m-%d", time.gmtime(ends_ms / 1000))
+    if ends_ms <= max(clock.wall_ms(), identity.not_before_ms()):
+        return Finding(
+            "identity", False, f"certificate of {box} ended {ends}. On the server: collector box replace {box}"
+        )
+    return Finding("identity", True, f"certificate of {box}, until {ends}; it renews by itself")
 
 
 def check_disk(config: EdgeConfig) -> Finding:

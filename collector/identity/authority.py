@@ -119,6 +119,11 @@ class Authority:
         made = certificates.make_revocation_list(self.certificate, self._keeper.key(), revoked, now_ms)
         write_durably(self.folder / REVOKED, made, mode=0o644)
 
+    def ends_ms(self, name: str) -> int:
+        """When the certificate in one of its files ends. Raises OSError, ValueError."""
+        made = x509.load_pem_x509_certificate((self.folder / name).read_bytes())
+        return certificates.to_ms(made.not_valid_after_utc)
+
     def file(self, name: str) -> Path:
         """One of its files."""
         return self.folder / name

@@ -24,6 +24,11 @@ MOST_UNUSED = 3
 """Certificates that a box may have in hand without having used them."""
 
 
+MOST_A_DAY = 6
+"""A box whose clock is years ahead would otherwise renew at every start."""
+DAY_MS = 86_400_000
+
+
 class Enrolments:
     """Decides over one database, signs with one authority."""
 
@@ -79,6 +84,8 @@ class Enrolments:
                 raise RequestRefused("csr: this key had a certificate before; make a new one")
             if identities.count_unused(connection, box) >= MOST_UNUSED:
                 raise RequestRefused(f"{MOST_UNUSED} certificates were given and none was used", 429)
+            if identities.count_given(connection, box, now_ms - DAY_MS) >= MOST_A_DAY:
+                raise RequestRefused(f"{MOST_A_DAY} certificates were given within a day", 429)
             given = self._give(connection, key, box, now_ms)
         return Issued(certificate=given.pem, not_after_ms=given.not_after_ms)
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from collector.config import CollectorConfig, IdentitySection
-from collector.identity.authority import AUTHORITY_KEY, REVOKED, Authority, KeyFile
+from collector.identity.authority import AUTHORITY, AUTHORITY_KEY, COLLECTOR, REVOKED, SERVER, Authority, KeyFile
 from collector.identity.enrol import Enrolments
 from collector.identity.gate import Gate
 from collector.store import identities
@@ -21,6 +21,7 @@ from vonggac.daemon.threads import Pulse, Stop
 
 log = get_logger(__name__)
 EVERY_S = 1.0
+WARN_BEFORE_MS, WARN_EVERY_MS = 60 * 86_400_000, 86_400_000
 
 
 def identity_folder(config: CollectorConfig) -> Path:
@@ -60,6 +61,7 @@ class Keeper:
         self._database = database
         self._clock = clock
         self._revoked: list[tuple[str, int]] | None = None
+        self._warned_ms = 0
 
     def run(self, pulse: Pulse, stop: Stop) -> None:
         """Until asked to stop."""
@@ -76,8 +78,23 @@ class Keeper:
         with self._database.read() as connection:
             holding = identities.holding(connection, now_ms)
             revoked = identities.revoked(connection, now_ms)
+        self._warn(now_ms)
         self._gate.sweep(serial for _box, serial in holding)
         if revoked != self._revoked or not self._authority.file(REVOKED).exists():
             self._authority.write_revoked(revoked, now_ms)
             log.info("list of revoked certificates written", certificates=len(revoked))
             self._revoked = revoked
+
+    def _warn(self, now_ms: int) -> None:
+        """Once a day, of this server's own certificates."""
+        if 0 <= now_ms - self._warned_ms < WARN_EVERY_MS:
+            return
+        self._warned_ms = now_ms
+        for name in (AUTHORITY, SERVER, COLLECTOR):
+            ends_ms = self._authority.ends_ms(name)
+            if ends_ms - now_ms < WARN_BEFORE_MS:
+                log.error(
+                    "a certificate of this server ends. Do: collector authority equip, and restart",
+                    file=name,
+                    ends_in_days=(ends_ms - now_ms) // 86_400_000,
+                )

@@ -134,6 +134,12 @@ def count_unused(connection: Connection, box: str) -> int:
     return connection.scalar(select(func.count()).where(certificates.c.box == box, unused)) or 0
 
 
+def count_given(connection: Connection, box: str, since_ms: int) -> int:
+    """Certificates that the box was given since then."""
+    lately = and_(certificates.c.box == box, certificates.c.issued_ms > since_ms)
+    return connection.scalar(select(func.count()).where(lately)) or 0
+
+
 def note_use(connection: Connection, serial: str, box: str, now_ms: int) -> None:
     """A certificate is used for the first time: what its box had before ends."""
     done = connection.execute(
@@ -249,11 +255,22 @@ class Papers:
 def papers(connection: Connection, now_ms: int) -> dict[str, list[Papers]]:
     """What there is to know, by box; a box of which there is nothing to say is not in it."""
     last = ends(connection)
+    waiting = set(
+        connection.scalars(
+            select(enrolment_tokens.c.box).where(
+                enrolment_tokens.c.used_ms.is_(None),
+                enrolment_tokens.c.void_ms.is_(None),
+                enrolment_tokens.c.expires_ms > now_ms,
+            )
+        )
+    )
     found: dict[str, list[Papers]] = {}
     query = select(boxes.c.id, boxes.c.secret_hash, boxes.c.revoked_ms).where(boxes.c.removed_ms.is_(None))
     for row in connection.execute(query):
         ends_ms = last.get(row.id)
-        if row.revoked_ms is not None:
+        if row.revoked_ms is not None and row.id in waiting:
+            found.setdefault(row.id, []).append(Papers(word="not_enrolled"))
+        elif row.revoked_ms is not None:
             found.setdefault(row.id, []).append(Papers(word="revoked", at_ms=row.revoked_ms))
         elif row.secret_hash == "" and ends_ms is None:
             found.setdefault(row.id, []).append(Papers(word="not_enrolled"))

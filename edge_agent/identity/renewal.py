@@ -2,8 +2,9 @@
 
 Rules: asked for when a third of its life is left, or at once when the file says so; the new key is on the disk before
 the server hears of it; key and certificate are replaced in one step; then the box says hello with the new certificate,
-by which the server ends the old one. Whatever fails is tried again, and the old certificate serves until then. Without
-a clock that was set nothing is due: the server judges by its own.
+by which the server ends the old one. Whatever fails is tried again, and the old certificate serves until then. A clock
+that was never set is asked all the same: renewing too early costs little (the server bounds how often), too late locks
+the box out.
 """
 
 from edge_agent.identity import exchange
@@ -11,6 +12,7 @@ from edge_agent.identity import folder as files
 from edge_agent.identity.folder import Identity
 from edge_agent.identity.trust import Trust
 from vonggac.daemon.backoff import Backoff
+from vonggac.daemon.clock import Clock
 from vonggac.daemon.config import ConfigInvalid
 from vonggac.daemon.logs import get_logger
 from vonggac.daemon.threads import Pulse, Stop
@@ -27,8 +29,9 @@ _FIRST_RETRY_S, _LONGEST_RETRY_S = 30.0, 3600.0
 class Renewer:
     """The thread `identity`; `advance` is the step that `run` repeats."""
 
-    def __init__(self, identity: Identity, trust: Trust, stop: Stop) -> None:
+    def __init__(self, identity: Identity, trust: Trust, clock: Clock, stop: Stop) -> None:
         self._identity = identity
+        self._clock = clock
         self._trust = trust
         self._stop = stop
         self._backoff = Backoff(_FIRST_RETRY_S, _LONGEST_RETRY_S)
@@ -64,7 +67,7 @@ class Renewer:
         return self._left_ms() < life.total_seconds() * 1000 / 3
 
     def _left_ms(self) -> int:
-        return self._identity.not_after_ms() - self._trust.now_ms()
+        return self._identity.not_after_ms() - max(self._clock.wall_ms(), self._identity.not_before_ms())
 
     def _renew(self) -> None:
         box, folder = self._identity.facts.box, self._identity.folder

@@ -400,6 +400,16 @@ def renewals_without_end(office: Office, ready: Ready) -> str:
     return f"{answer.status} {answer.text}"
 
 
+def renewals_that_are_used_at_once(office: Office, ready: Ready) -> str:
+    holder = office.enrol(BOX)
+    for number in range(5):
+        holder = office.renew(holder, BOX, f"r{number}")
+        assert office.ask("/whoami", None, holder).status == 200
+    ready()
+    answer = office.ask("/renew", renewal(BOX, key()), holder)
+    return f"{answer.status} {answer.text}"
+
+
 # --- uploads -----------------------------------------------------------------------------------------------------
 
 
@@ -513,6 +523,7 @@ TABLE = [
     Abuse(renewal_for_another_box, "403 csr: the subject must be CN=box-one and nothing else"),
     Abuse(renewal_with_the_old_key, "403 csr: this key had a certificate before"),
     Abuse(renewals_without_end, "429 3 certificates were given and none was used"),
+    Abuse(renewals_that_are_used_at_once, "429 6 certificates were given within a day"),
     Abuse(upload_without_a_certificate, "401 a box's certificate is needed here"),
     Abuse(upload_with_a_password_alone, "401 a box's certificate is needed here"),
     Abuse(upload_of_a_revoked_box, "403 this certificate is revoked"),

@@ -1,5 +1,6 @@
 """Enrolment and renewal over real TLS: the box's program against the collector's door."""
 
+import base64
 import json
 import socket
 import ssl
@@ -17,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from collector.identity.authority import AUTHORITY_KEY, REVOKED, SERVER, Authority, KeyFile
 from collector.store import boxes, identities
-from edge_agent.identity import exchange
+from edge_agent.identity import exchange, folder
 from edge_agent.identity.enrol import BundleUnusable, enrol, read_bundle, scrub
 from edge_agent.identity.folder import Identity
 from edge_agent.identity.renewal import Renewer
@@ -198,7 +199,7 @@ def test_a_certificate_is_renewed_with_a_new_key_and_the_old_one_ends_when_the_n
     identity = enrol_box(office, tmp_path)
     clock = FakeClock(NOW_MS + 200 * 86_400_000)
     trust = Trust(identity.authority_file, identity.tls_file, clock, identity.not_before_ms)
-    renewer = Renewer(identity, trust, Stop())
+    renewer = Renewer(identity, trust, clock, Stop())
     old = identity.certificate()
     assert renewer.advance() == 3600.0
     assert identity.certificate() == old  # not due: more than a third is left
@@ -214,6 +215,57 @@ def test_a_certificate_is_renewed_with_a_new_key_and_the_old_one_ends_when_the_n
     with pytest.raises(exchange.AnswerRefused, match="this certificate is superseded"):
         exchange.whoami(was.context(), office.url)
     assert exchange.whoami(trust.context(), office.url) == "box-one"
+
+
+def test_a_clock_that_was_never_set_is_asked_when_a_renewal_is_due(office: Office, tmp_path: Path) -> None:
+    clock = FakeClock(NOW_MS, state="unset")
+    identity = enrol_box(office, tmp_path, clock)
+    trust = Trust(identity.authority_file, identity.tls_file, clock, identity.not_before_ms)
+    for at in (clock, office.clock):
+        at.step_wall(300 * 86_400_000)
+    Renewer(identity, trust, clock, Stop()).advance()
+    assert identity.not_after_ms() > NOW_MS + YEAR_MS
+
+
+@pytest.mark.parametrize("step", ["before the answer", "after the answer", "before the greeting"])
+def test_a_power_cut_in_a_renewal_leaves_a_box_that_gets_in(office: Office, tmp_path: Path, step: str) -> None:
+    clock = FakeClock(NOW_MS)
+    identity = enrol_box(office, tmp_path, clock)
+    trust = Trust(identity.authority_file, identity.tls_file, clock, identity.not_before_ms)
+    for at in (clock, office.clock):
+        at.step_wall(300 * 86_400_000)
+    key = folder.next_key(identity.folder)  # what the renewer had done when the power went
+    if step != "before the answer":
+        answer = exchange.ask(trust.context(), f"{office.url}/renew", renewal("box-one", key))
+        if step == "before the greeting":
+            identity.take(key, answer.certificate)
+    after = Identity(identity.folder)
+    again = Trust(after.authority_file, after.tls_file, clock, after.not_before_ms)
+    assert exchange.whoami(again.context(), office.url) == "box-one"
+    Renewer(after, again, clock, Stop()).advance()
+    assert after.certificate().public_key() == key.public_key()
+    assert not (identity.folder / "next.key").exists()
+    assert exchange.whoami(again.context(), office.url) == "box-one"
+
+
+def test_an_upload_is_cut_in_the_middle_when_its_box_is_revoked(office: Office) -> None:
+    holder, clip = office.enrol("box-one"), "01890a5d-ac96-774b-bcce-b302099a8057"
+    told = ",".join(
+        f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in (("clip", clip), ("sha256", "0" * 64))
+    )
+    made = office.ask("/upload/", b"", holder, Upload_Length="900000", Upload_Metadata=told, Tus_Resumable="1.0.0")
+    assert made.status == 201, made.text
+    with office.connection(holder) as sending:
+        sending.sendall(
+            f"PATCH /upload/{clip} HTTP/1.1\r\nHost: x\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
+            "Content-Type: application/offset+octet-stream\r\nContent-Length: 900000\r\n\r\n".encode()
+        )
+        sending.sendall(bytes(100_000))
+        office.end("box-one", "revoked")
+        office.keeper.step()
+        sending.settimeout(5)
+        assert _is_cut(sending)
+    assert "revoked" in office.ask("/upload/", b"", holder, Tus_Resumable="1.0.0").text
 
 
 def test_a_renewal_whose_answer_was_lost_leaves_the_old_certificate_good(office: Office) -> None:
