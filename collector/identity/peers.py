@@ -44,7 +44,10 @@ class Peer:
             return None
         certificate = x509.load_der_x509_certificate(der)
         names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        try:
+            usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        except x509.ExtensionNotFound:
+            return None
         if len(names) != 1 or not is_box_id(str(names[0].value)) or ExtendedKeyUsageOID.CLIENT_AUTH not in usage:
             return None
         return Peer(str(names[0].value), serial_text(certificate.serial_number))
