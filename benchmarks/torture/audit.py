@@ -249,9 +249,10 @@ def _clip_of_walk(
     wanted = last + round(POST_ROLL_S * FPS)
     reached = _picture_at(box, ended_s)
     short_s = (min(wanted, reached) - max(pictures)) / FPS
-    if reached <= wanted:
-        findings.worst_tail_s = max(findings.worst_tail_s, short_s)
-    if short_s > (LOST_S if reached <= wanted else 0.3):
+    cut = reached - LOST_S * FPS < wanted  # the life ended so soon that it may have cost the end
+    if cut:
+        findings.worst_tail_s = max(findings.worst_tail_s, (reached - max(pictures)) / FPS if short_s > 0 else 0.0)
+    if max(pictures) < min(wanted, reached - LOST_S * FPS) - 0.3 * FPS:
         findings.complain(f"{box.id}: the clip of walk {walk} ends {short_s:.1f} s early")
 
 
