@@ -85,6 +85,7 @@ BREAKS = (
                 "                self.counters.published += 1",
             ),
         ),
+        rounds=6,
     ),
     Break(
         2,
@@ -191,7 +192,8 @@ BREAKS = (
                 '        reach("alert.claimed")',
             ),
         ),
-        rounds=6,
+        rounds=10,
+        most=2,
     ),
     Break(
         5,
@@ -205,7 +207,8 @@ BREAKS = (
                 "            released = 0",
             ),
         ),
-        rounds=6,
+        rounds=10,
+        most=2,
     ),
     Break(
         7,
