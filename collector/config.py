@@ -28,6 +28,7 @@ from vonggac.daemon.config import (
     MinuteOfDay,
     Section,
     Size,
+    is_this_machine,
     load_config,
     read_secret,
 )
@@ -326,6 +327,7 @@ class CollectorConfig(Section):
     broker: Annotated[BrokerSection, BeforeValidator(_embedded_by_name)]
     http: HttpSection = HttpSection()
     identity: IdentitySection | None = None
+    closed_network: bool = False
     uploads: UploadSection = UploadSection()
     disk: DiskSection = DiskSection()
     retention: RetentionSection = RetentionSection()
@@ -358,6 +360,12 @@ class CollectorConfig(Section):
     @model_validator(mode="after")
     def _boxes_have_one_door(self) -> "CollectorConfig":
         if self.identity is None:
+            host = self.broker.listen[0] if self.broker.embedded else self.broker.host or ""
+            if self.broker.tls is None and not is_this_machine(host) and not self.closed_network:
+                raise ValueError(
+                    "broker: secrets would go over the line in the clear: write `identity`, or `closed_network: true` "
+                    "where nobody else is on that line"
+                )
             return self
         if self.uploads.listen is not None:
             raise ValueError("uploads.listen: with `identity` clips come to identity.listen; take this option out")

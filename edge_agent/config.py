@@ -24,6 +24,7 @@ from vonggac.daemon.config import (
     MinuteOfDay,
     Section,
     Size,
+    is_this_machine,
     load_config,
     read_secret,
 )
@@ -231,6 +232,7 @@ class EdgeConfig(Section):
     heartbeat: Annotated[Duration, Field(ge=1, le=600)] = 30.0
     time_zone: str = "Asia/Ho_Chi_Minh"
     identity: ConfigPath | None = None
+    closed_network: bool = False
     broker: BrokerSection
     collector: CollectorSection
     uplink: UplinkSection = UplinkSection()
@@ -251,6 +253,14 @@ class EdgeConfig(Section):
         if self.identity is None:
             if self.broker.password_file is None:
                 raise ValueError("write `identity` (see edge-agent enrol), or broker.password_file")
+            in_the_clear = self.broker.tls is None and not is_this_machine(self.broker.host)
+            url = urlsplit(self.collector.url)
+            in_the_clear = in_the_clear or (url.scheme == "http" and not is_this_machine(url.hostname or ""))
+            if in_the_clear and not self.closed_network:
+                raise ValueError(
+                    "the secret would go over the line in the clear: write `identity` (see edge-agent enrol), or "
+                    "`closed_network: true` where nobody else is on that line"
+                )
             return self
         if self.broker.password_file is not None or self.broker.tls is not None or self.collector.ca_file is not None:
             raise ValueError("with `identity`, take out broker.password_file, broker.tls and collector.ca_file")

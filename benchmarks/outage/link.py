@@ -148,6 +148,7 @@ def _drain(
     config.write_text(
         f"box: {BOX}\ndata: box\ndisk: {{keep_free: 100MiB, keep_free_share: 0}}\nuplink: {uplink}\n"
         f"broker: {{host: {SERVER_ADDRESS}, port: {system.broker_port}, password_file: {BOX}.secret}}\n"
+        "closed_network: true\n"
         f"collector: {{url: '{system.url}'}}\ncameras: [{cameras}]\n",
         encoding="utf-8",
     )

@@ -77,8 +77,9 @@ class System:
         self.port, self.broker_port = free_port(), free_port()
         broker = broker or f"{{embedded: true, listen: '{host}:{self.broker_port}'}}"
         self._config = folder / "collector.yaml"
+        closed = "" if host == "127.0.0.1" or "identity:" in collector_options else "closed_network: true\n"
         self._config.write_text(
-            f"data: server\nbroker: {broker}\nhttp: {{listen: '{host}:{self.port}'}}\n{collector_options}",
+            f"data: server\nbroker: {broker}\nhttp: {{listen: '{host}:{self.port}'}}\n{closed}{collector_options}",
             encoding="utf-8",
         )
         self.url = f"http://{host}:{self.port}"

@@ -4,6 +4,7 @@ edge.yaml:8: cameras[gate].motion.treshold: unknown option. Did you mean 'thresh
 """
 
 import difflib
+import ipaddress
 import os
 import stat
 import types
@@ -72,6 +73,14 @@ def read_secret(path: Path) -> str:
     if not text or "\n" in text:
         raise ConfigInvalid([f"{path}: secret file must hold one line and holds {len(text.splitlines())}"])
     return text
+
+
+def is_this_machine(host: str) -> bool:
+    """True for loopback: what goes there passes no line on which somebody could listen."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 # --- types of options --------------------------------------------------------------------------------------------

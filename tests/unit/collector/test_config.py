@@ -104,3 +104,33 @@ def test_a_disk_that_would_fill_in_the_wrong_order_is_refused(tmp_path: Path, di
     with pytest.raises(ConfigInvalid) as caught:
         load(tmp_path, f"data: d\nbroker: embedded\ndisk: {disk}\n")
     assert any(reason in line for line in caught.value.lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("broker: {embedded: true, listen: '0.0.0.0:1883'}\n", "would go over the line in the clear"),
+        ("broker: {host: 10.0.0.5}\n", "would go over the line in the clear"),
+        ("broker: {embedded: true, listen: '0.0.0.0:1883'}\nclosed_network: true\n", None),
+        ("broker: {host: 10.0.0.5, tls: {ca_file: c}}\n", None),
+        ("broker: {embedded: true, listen: '0.0.0.0:8883'}\nidentity: {names: [h], key_password_file: s}\n", None),
+        ("broker: embedded\nidentity: {names: ['a b'], key_password_file: s}\n", "is no host name and no address"),
+        ("broker: embedded\nidentity: {names: [], key_password_file: s}\n", "needs at least 1"),
+        (
+            "broker: embedded\nuploads: {listen: '127.0.0.1:1'}\nidentity: {names: [h], key_password_file: s}\n",
+            "clips come to identity.listen",
+        ),
+        (
+            "broker: {host: h, user: u, password_file: p}\nidentity: {names: [h], key_password_file: s}\n",
+            "the collector proves itself by its certificate",
+        ),
+    ],
+)
+def test_boxes_have_one_way_in(tmp_path: Path, text: str, said: str | None) -> None:
+    file = tmp_path / "collector.yaml"
+    file.write_text("data: d\n" + text)
+    if said is None:
+        load_collector_config(file)
+        return
+    with pytest.raises(ConfigInvalid, match=said):
+        load_collector_config(file)

@@ -143,3 +143,39 @@ def test_the_hash_follows_the_options_not_the_comments(tmp_path):
     other = _load(tmp_path, "# a word\n" + HEAD + "cameras: [{name: a, source: usb:0}]")
     changed = _load(tmp_path, HEAD + "cameras: [{name: a, source: usb:1}]")
     assert config_hash(one) == config_hash(other) != config_hash(changed)
+
+
+SECRET = "box: box-1\ndata: d\ncameras: [{name: a, source: usb:0}]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_taken"),
+    [
+        ("broker: {host: 127.0.0.1, password_file: s}\ncollector: {url: 'http://localhost:1'}\n", True),
+        ("broker: {host: 10.0.0.5, password_file: s}\ncollector: {url: 'http://127.0.0.1:1'}\n", False),
+        ("broker: {host: 127.0.0.1, password_file: s}\ncollector: {url: 'http://10.0.0.5:1'}\n", False),
+        ("broker: {host: may-chu, password_file: s}\ncollector: {url: 'https://may-chu'}\n", False),
+        ("broker: {host: x, password_file: s, tls: {ca_file: c}}\ncollector: {url: 'https://x'}\n", True),
+        ("closed_network: true\nbroker: {host: x, password_file: s}\ncollector: {url: 'http://x'}\n", True),
+    ],
+)
+def test_a_secret_goes_in_the_clear_only_where_somebody_said_so(tmp_path, text, is_taken):
+    if is_taken:
+        _load(tmp_path, SECRET + text)
+        return
+    with pytest.raises(ConfigInvalid, match="would go over the line in the clear"):
+        _load(tmp_path, SECRET + text)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("broker: {host: x}\ncollector: {url: 'http://x'}\n", "must be https:// with `identity`"),
+        ("closed_network: true\nbroker: {host: x}\ncollector: {url: 'http://x'}\n", "must be https://"),
+        ("broker: {host: x, password_file: s}\ncollector: {url: 'https://x'}\n", "take out broker.password_file"),
+    ],
+)
+def test_an_identity_leaves_no_other_way(tmp_path, more, said):
+    with pytest.raises(ConfigInvalid, match=said):
+        _load(tmp_path, SECRET + "identity: i\n" + more)
+    _load(tmp_path, SECRET + "identity: i\nbroker: {host: x}\ncollector: {url: 'https://x'}\n")
