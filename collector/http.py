@@ -1,5 +1,7 @@
 """HTTP servers in threads of their own: the socket is bound first, so a taken port is told at once."""
 
+import asyncio
+import functools
 import socket
 from typing import Any
 
@@ -48,6 +50,14 @@ class _Server(uvicorn.Server):
         self._gate = gate
         self._pulse = pulse
         self._stop = stop
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As the library does; it hands on no limit for the handshake, and asyncio's own is a minute."""
+        if self._gate is not None:
+            loop = asyncio.get_running_loop()
+            limited = functools.partial(loop.create_server, ssl_handshake_timeout=self._gate.patience_s)
+            loop.create_server = limited  # type: ignore[method-assign]
+        await super().startup(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         self._pulse.beat()

@@ -33,7 +33,7 @@ from vonggac.wire import enrolment as wire
 log = get_logger(__name__)
 
 PATIENCE_S = 10.0
-"""Seconds for a whole request head, and again for a whole body."""
+"""Seconds for the TLS handshake, again for a whole request head, and again for a whole body."""
 MOST_CONNECTIONS = 512
 MOST_UNKNOWN_OF_ADDRESS = 16
 """Connections without a certificate from one address."""

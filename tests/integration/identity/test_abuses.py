@@ -272,6 +272,19 @@ def head_that_never_comes(office: Office, ready: Ready) -> str:
         return heard(silent)
 
 
+def handshake_that_never_comes(office: Office, ready: Ready) -> str:
+    ready()
+    with socket.create_connection(("127.0.0.1", office.port), timeout=10) as plain:
+        return heard(plain)
+
+
+def handshake_in_drops(office: Office, ready: Ready) -> str:
+    ready()
+    with socket.create_connection(("127.0.0.1", office.port), timeout=10) as plain:
+        plain.sendall(b"\x16\x03\x01\x02\x00\x01")  # the beginning of a ClientHello of 512 bytes
+        return dripping(plain, b"\x00")
+
+
 def many_connections_at_once(office: Office, ready: Ready) -> str:
     ready()
     with warnings.catch_warnings():
@@ -506,6 +519,8 @@ TABLE = [
     Abuse(body_in_drops, "408", "did not come whole"),
     Abuse(head_in_drops, CUT, "no whole request head in time"),
     Abuse(head_that_never_comes, CUT, "no whole request head in time"),
+    Abuse(handshake_that_never_comes, CUT, SILENT),
+    Abuse(handshake_in_drops, CUT, SILENT),
     Abuse(many_connections_at_once, CUT, "too many"),
     Abuse(plaintext, CUT, "http request"),
     Abuse(tls_1_1, "TLSV1_ALERT_PROTOCOL_VERSION", "unsupported protocol"),
@@ -584,24 +599,19 @@ def heard(connection: socket.socket) -> str:
     return words.decode("ascii", "replace") or CUT
 
 
-def dripping(connection: ssl.SSLSocket, drop: bytes) -> str:
-    """A drop each fifth of a second, until the other end has enough."""
+def dripping(connection: socket.socket, drop: bytes) -> str:
+    """A drop each fifth of a second, until the other end has enough; fails when it has endless patience."""
     connection.settimeout(0.2)
-    until = time.monotonic() + 15
-    words = b""
+    until = time.monotonic() + 12
     while time.monotonic() < until:
         try:
             connection.sendall(drop)
-            data = connection.recv(4096)
+            return connection.recv(4096).decode("ascii", "replace") or CUT
         except TimeoutError:
             continue
         except OSError:
-            break
-        if not data:
-            break
-        words += data
-        break
-    return words.decode("ascii", "replace") or CUT
+            return CUT
+    raise AssertionError("the other end still listens")
 
 
 def signed_by(signing: ed25519.Ed25519PrivateKey, box: str, token: str) -> bytes:
