@@ -130,8 +130,8 @@ BREAKS = (
                 "if self._dirty and time.monotonic() < 0:",
             ),
         ),
-        rounds=10,
-        most=2,
+        rounds=20,
+        most=1,
     ),
     Break(
         3,
