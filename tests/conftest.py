@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.support.postgres import ended_with_the_tests
 
@@ -36,3 +37,10 @@ def chromium() -> Iterator[object]:
 def _postgres_ends_with_the_tests() -> Iterator[None]:
     with ended_with_the_tests():
         yield
+
+
+@pytest.fixture(autouse=True)
+def _logs_are_as_they_were() -> Iterator[None]:
+    """A command that a test runs in this process sets up its own logs; the next test must not inherit its level."""
+    yield
+    structlog.reset_defaults()
