@@ -140,6 +140,7 @@ def table(broker: str, rounds: int, given: argparse.Namespace, done: list[Fault]
         ("worst end of a clip lost to a crash", f"{found.worst_tail_s:.1f} s"),
         ("missing numbers, reported", f"{found.holes_actual}, {found.holes_reported}"),
         ("watched walks that went with a torn-out card, as is said there", found.on_torn_cards),
+        ("their clips deleted again to make room on the server's full disk", found.made_room),
         ("orphan files", found.orphans),
         ("fsck findings", found.fsck),
         ("alerts, told, repeated", f"{found.alerts}, {found.alerts_told}, {found.alerts_repeated}"),

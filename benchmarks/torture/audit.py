@@ -49,6 +49,7 @@ class Findings:
     alerts_told: int = 0
     alerts_repeated: int = 0
     on_torn_cards: int = 0
+    made_room: int = 0
     worst_tail_s: float = 0.0
     wrong: list[str] = field(default_factory=list)
 
@@ -193,6 +194,9 @@ def _walks(
         if not covering and _went_with_its_card(database, box, first_s, shown_s, near):
             findings.on_torn_cards += 1
             continue
+        if not covering and _made_room(database, box, near, blind):
+            findings.made_room += 1
+            continue
         if not near and not covering:
             findings.complain(f"{box.id}: walk {number - 1} at {first_s:.1f} has no episode")
             continue
@@ -231,6 +235,15 @@ def _went_with_its_card(
         return True
     numbers = {row["seq"] for row in kept}
     return max(numbers) - min(numbers) + 1 > len(numbers)
+
+
+def _made_room(database: sqlite3.Connection, box: Box, near: list[str], blind: list[tuple[float, float]]) -> bool:
+    """The server's disk was full, and retention (`keep_free`) deleted the clip that had been stored, and says so."""
+    marks = ",".join("?" * len(near))
+    rows = database.execute(
+        f"SELECT state, stored_ms, deleted_ms FROM clips WHERE box = ? AND episode IN ({marks})", (box.id, *near)
+    ).fetchall()
+    return bool(blind and rows) and all(row["state"] == "deleted" and row["stored_ms"] for row in rows)
 
 
 def _clip_of_walk(
