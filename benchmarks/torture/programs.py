@@ -203,8 +203,9 @@ class World:
         self.config.write_text(
             f"data: {self.server_disk.folder}/data\nbroker: {where}\nhttp: {{listen: '127.0.0.1:{self.http_port}', "
             f"public_url: 'http://127.0.0.1:{self.http_port}'}}\nuploads: {{keep_free: 24MiB}}\n"
-            "retention: {keep_free: 16MiB}\nalerts:\n  incident_gap: 1s\n  rules: [{name: all, channels: [hook]}]\n"
-            f"  channels: [{{name: hook, urls_file: {hook}, language: en, cool_down: 1s, rings_an_hour: 10000}}]\n",
+            "retention: {keep_free: 16MiB}\nalerts:\n  incident_gap: 1s\n"
+            "  rules: [{name: all, channels: [hook], cool_down: 1s, rings_an_hour: 10000}]\n"
+            f"  channels: [{{name: hook, urls_file: {hook}, language: en}}]\n",
             encoding="utf-8",
         )
 
