@@ -71,7 +71,7 @@ def test_a_collector_that_lost_its_disk_comes_back_from_its_backup_and_tells_wha
         box.put()
         box.wait_until_empty()
         assert missing(system) == gone
-        assert f"events {begin}–{end} of {box.outbox.id} are not here" in fsck(system)
+        assert f"events {begin}–{end} of {box.outbox.id} will not come" in fsck(system)
         assert "restored from the backup of" in fsck(system)
     finally:
         box.close()
