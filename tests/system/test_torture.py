@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.brokers import mosquitto_path
 
-ROUNDS = 5
+ROUNDS = 3
 
 
 @pytest.mark.timeout(300)
