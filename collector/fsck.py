@@ -78,8 +78,8 @@ def _complaints(connection: Connection, now_ms: int, *, deep: bool, delivers: bo
         for hole in (each for each in found.missing if each.where is Where.HOLE):
             numbers = f"{hole.first_seq}–{hole.last_seq}"
             yield Finding("hole", f"box {box}: events {numbers} of {hole.outbox} will not come", is_wrong=False)
-    for kind, text in integrity.gone_before_they_came(connection):
-        yield Finding(kind, text, is_wrong=False)
+    for box, gone in presence.let_go(connection).items():
+        yield Finding("hole", f"box {box}: {gone} announced clips will not come", is_wrong=False)
     made = integrity.restored(connection)
     if made is not None:
         yield Finding("restored", f"restored from the backup of {made}: what came after it is not here", is_wrong=False)

@@ -6,18 +6,16 @@ that its box has long renewed and that still comes. An outage of kind `clone` is
 told once; it ends when neither sign was seen for QUIET_MS, and nobody is told of that.
 """
 
-import os
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal
 
 from collector.alerts.texts import AlertFacts
-from collector.fleet.telling import Telling, tell
+from collector.fleet.telling import Telling, begin_told
 from collector.store import fleet as store
 from collector.store import identities
 from collector.store.database import Database
 from vonggac.daemon.logs import get_logger
-from vonggac.wire.ids import uuid7
 
 log = get_logger(__name__)
 KIND = "clone"
@@ -82,17 +80,6 @@ class CloneWatch:
 
     def _begin(self, box: str, site: str | None, sign: Sign, now_ms: int) -> int:
         log.error("two machines say they are one box", box=box, sign=sign)
-        begun = store.Outage(
-            id=uuid7(now_ms, os.urandom(10)),
-            kind=KIND,
-            ref=box,
-            state="cloned",
-            reason=sign,
-            start_ms=now_ms,
-            end_ms=None,
-            told_ms=now_ms,
-        )
         facts = AlertFacts(subject="box_cloned", box=box, at_ms=now_ms, rings=True, site=site, reason=sign)
         with self._database.write() as connection:
-            store.begin_outage(connection, begun, (), now_ms)
-            return tell(connection, self._telling, begun.id, facts, now_ms)
+            return begin_told(connection, self._telling, (KIND, box), "cloned", facts, now_ms)

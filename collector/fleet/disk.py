@@ -5,16 +5,14 @@ An outage of kind `disk` is open meanwhile, so that a restart repeats nothing. I
 free, so that a disk at the limit does not tell again and again.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 
 from collector.alerts.texts import AlertFacts, DiskFacts
-from collector.fleet.telling import Telling, tell
+from collector.fleet.telling import Telling, begin_told, tell
 from collector.store import fleet as store
 from collector.store.database import Database
 from vonggac.daemon.logs import get_logger
-from vonggac.wire.ids import uuid7
 
 log = get_logger(__name__)
 KIND, REF = "disk", "collector"
@@ -43,20 +41,10 @@ class DiskWatch:
         with self._database.read() as connection:
             outage = store.open_outages(connection).get((KIND, REF))
         if outage is None and free_bytes < self._tell_below_bytes:
-            begun = store.Outage(
-                id=uuid7(now_ms, os.urandom(10)),
-                kind=KIND,
-                ref=REF,
-                state="low",
-                reason=None,
-                start_ms=now_ms,
-                end_ms=None,
-                told_ms=now_ms,
-            )
             log.warning("the disk fills up", free_bytes=free_bytes, clips_wait_below_bytes=self._clips_wait_bytes)
             with self._database.write() as connection:
-                store.begin_outage(connection, begun, (), now_ms)
-                return tell(connection, self._telling, begun.id, self._facts(free_bytes, now_ms, low=True), now_ms)
+                facts = self._facts(free_bytes, now_ms, low=True)
+                return begin_told(connection, self._telling, (KIND, REF), "low", facts, now_ms)
         if outage is not None and free_bytes >= self._tell_below_bytes * 1.1:
             log.info("the disk has room again", free_bytes=free_bytes)
             with self._database.write() as connection:

@@ -7,6 +7,7 @@ from datetime import tzinfo
 from collector.alerts.channels.protocol import Channel
 from collector.alerts.texts import AlertFacts, write
 from collector.store import alerts as store
+from collector.store import fleet
 from collector.store.database import Connection
 from vonggac.wire.ids import uuid7
 
@@ -20,6 +21,25 @@ class Telling:
     public_url: str | None = None
     box_after_s: float = 0.0
     camera_after_s: float = 60.0
+
+
+def begin_told(
+    connection: Connection, telling: Telling, thing: tuple[str, str], state: str, facts: AlertFacts, now_ms: int
+) -> int:
+    """Begin an outage of `thing` (kind, ref) that is told at once; returns how many alerts are new."""
+    kind, ref = thing
+    begun = fleet.Outage(
+        id=uuid7(now_ms, os.urandom(10)),
+        kind=kind,
+        ref=ref,
+        state=state,
+        reason=facts.reason,
+        start_ms=now_ms,
+        end_ms=None,
+        told_ms=now_ms,
+    )
+    fleet.begin_outage(connection, begun, (), now_ms)
+    return tell(connection, telling, begun.id, facts, now_ms)
 
 
 def tell(connection: Connection, telling: Telling, outage: str, facts: AlertFacts, now_ms: int) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select
 
 from collector.store import ledger
-from collector.store.schema import alerts, clips, events, heartbeats, meta, sequences, uploads
+from collector.store.schema import alerts, clips, events, meta, sequences, uploads
 
 Complaint = tuple[str, str]
 _SHOWN = 20
@@ -112,30 +112,6 @@ def check_alerts(connection: Connection, now_ms: int) -> Iterator[Complaint]:
     for row in connection.execute(query.where(stuck).group_by(alerts.c.channel, alerts.c.state)):
         hours = (now_ms - row.ms) // 3_600_000
         yield "alert", f"{row.n} alerts to {row.channel} are {row.state} and not sent, the oldest for {hours} h"
-
-
-def gone_before_they_came(connection: Connection) -> Iterator[Complaint]:
-    """By each box's last heartbeat: events and clips that it no longer has and that are not here either.
-
-    At least so many: what came since that heartbeat was still counted there. A collector restored from a backup finds
-    here what it had given receipts for before.
-    """
-    for row in connection.execute(select(heartbeats.c.box, heartbeats.c.received_ms, heartbeats.c.body)):
-        told = row.body.get("outbox", {})
-        mine = and_(sequences.c.box == row.box, sequences.c.outbox == told.get("outbox", ""))
-        newest = connection.scalar(select(func.max(sequences.c.last_seq)).where(mine)) or 0
-        last_seq = told.get("last_seq", 0)
-        missing = last_seq - newest - told.get("events", 0)
-        if missing > 0:
-            yield "hole", f"box {row.box}: {missing} of its events {newest + 1}–{last_seq} are neither here nor there"
-        if told.get("events", 0) or told.get("parked", 0):
-            continue
-        waiting = select(func.count()).where(
-            clips.c.box == row.box, clips.c.state == "announced", clips.c.announced_ms < row.received_ms - 60_000
-        )
-        lost = (connection.scalar(waiting) or 0) - told.get("clips", 0)
-        if lost > 0:
-            yield "hole", f"box {row.box}: {lost} announced clips are neither here nor there"
 
 
 def restored(connection: Connection) -> str | None:

@@ -1,6 +1,5 @@
 """What heartbeats leave behind: a box's word on each of its outboxes, and the silences between them; and both read."""
 
-import math
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, and_, func, select
@@ -12,6 +11,9 @@ from collector.store import ledger, left_behind
 from collector.store.database import insert_ignoring, upsert
 from collector.store.schema import boxes, camera_states, clips, heartbeats, outboxes, silences, uploads
 from vonggac.wire.messages import Envelope, Heartbeat, OutboxHealth
+
+LET_GO_AFTER_MS = 60_000
+"""A clip that was announced so long before a heartbeat is counted in it, if the box still has it."""
 
 
 def note_outbox(connection: Connection, box: str, word: OutboxHealth, heard_ms: int) -> None:
@@ -34,26 +36,16 @@ def note_silence(
     """Keep what lies between this heartbeat and the one before it, if the box was silent."""
     if before is None:
         return
-    now = _beat(
-        envelope.wall_ms,
-        received_ms,
-        envelope.clock,
-        envelope.mono_ms,
-        envelope.boot_id,
-        {"interval_s": beat.interval_s, "host": {"run_began_mono_ms": beat.host.run_began_mono_ms}},
-    )
+    at_ms = made_ms(envelope.wall_ms, received_ms, envelope.clock)
+    now = _beat(at_ms, envelope.mono_ms, envelope.boot_id, beat.interval_s, beat.host.run_began_mono_ms)
     for each in silences_between(before, now):
         insert_ignoring(
             connection, silences, box=envelope.box, from_ms=each.from_ms, until_ms=each.until_ms, kind=each.kind
         )
 
 
-def _beat(wall_ms: int, received_ms: int, clock: str, mono_ms: int, boot_id: str, body: dict[str, object]) -> Beat:
-    host = body.get("host")
-    began = host.get("run_began_mono_ms") if isinstance(host, dict) else None
-    interval_s = float(str(body["interval_s"]))
-    interval_s = interval_s if math.isfinite(interval_s) and interval_s > 0 else 30.0
-    return Beat(made_ms(wall_ms, received_ms, clock), mono_ms, boot_id, interval_s * 1000, began)
+def _beat(at_ms: int, mono_ms: int, boot_id: str, interval_s: float, began_mono_ms: int | None) -> Beat:
+    return Beat(at_ms, mono_ms, boot_id, 1000 * (interval_s if interval_s > 0 else 30.0), began_mono_ms)
 
 
 def last_beat(connection: Connection, box: str) -> Beat | None:
@@ -61,7 +53,9 @@ def last_beat(connection: Connection, box: str) -> Beat | None:
     row = connection.execute(select(heartbeats).where(heartbeats.c.box == box)).one_or_none()
     if row is None:
         return None
-    return _beat(row.wall_ms, row.received_ms, row.clock, row.mono_ms, row.boot_id, row.body)
+    at_ms = made_ms(row.wall_ms, row.received_ms, row.clock)
+    began_mono_ms = row.body["host"].get("run_began_mono_ms")
+    return _beat(at_ms, row.mono_ms, row.boot_id, row.body["interval_s"], began_mono_ms)
 
 
 def silences_of(connection: Connection, box: str, since_ms: int, until_ms: int) -> list[Silence]:
@@ -153,6 +147,32 @@ def _clips(connection: Connection, box: str | None) -> dict[str, dict[Where, int
             where = Where.ON_ITS_WAY if row.under_way else Where.ON_BOX
         of_box = found.setdefault(row.box, dict.fromkeys(Where, 0))
         of_box[where] += row.n
+    for name, gone in let_go(connection, box).items():
+        on_box = min(gone, found[name][Where.ON_BOX])
+        found[name][Where.ON_BOX] -= on_box
+        found[name][Where.HOLE] += on_box
+    return found
+
+
+def let_go(connection: Connection, box: str | None = None) -> dict[str, int]:
+    """Clips that a box no longer has, by its last heartbeat, and that never came: at least so many.
+
+    A collector that was restored from a backup finds here what it had given receipts for before. A box that still has
+    events or refused items to send may only be about to send their receipts' clips, so it is not judged.
+    """
+    query = (
+        select(heartbeats.c.box, heartbeats.c.body, func.count().label("n"))
+        .join(clips, clips.c.box == heartbeats.c.box)
+        .where(clips.c.state == "announced", clips.c.announced_ms < heartbeats.c.received_ms - LET_GO_AFTER_MS)
+        .group_by(heartbeats.c.box)  # its primary key: the body goes with it
+    )
+    if box is not None:
+        query = query.where(heartbeats.c.box == box)
+    found = {}
+    for row in connection.execute(query):
+        told = row.body.get("outbox", {})
+        if not told.get("events", 0) and not told.get("parked", 0) and row.n > told.get("clips", 0):
+            found[row.box] = row.n - told.get("clips", 0)
     return found
 
 

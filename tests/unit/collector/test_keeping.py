@@ -384,7 +384,13 @@ def test_a_repair_leaves_to_people_what_was_lost(station: Station, name: str) ->
 
 def heartbeat(last_seq: int, events: int = 0, waiting_clips: int = 0, received_ms: int = NOW_MS) -> object:
     outbox = m.OutboxHealth(
-        outbox=sample.OUTBOX, last_seq=last_seq, events=events, snapshots=0, clips=waiting_clips, clip_bytes=0
+        outbox=sample.OUTBOX,
+        last_seq=last_seq,
+        events=events,
+        snapshots=0,
+        clips=waiting_clips,
+        clip_bytes=0,
+        waiting=((last_seq - events + 1, last_seq),) if events else (),
     )
     return arrived(
         m.Heartbeat(interval_s=30.0, cameras=(), host=m.BoxHealth(uptime_ms=1), outbox=outbox), received_ms=received_ms
@@ -397,9 +403,9 @@ def heartbeat(last_seq: int, events: int = 0, waiting_clips: int = 0, received_m
         (heartbeat(9), []),
         (heartbeat(7), []),
         (heartbeat(12, events=3), []),
-        (heartbeat(12, events=1), ["2 of its events 10–12 are neither here nor there"]),
+        (heartbeat(12, events=1), [f"events 10–11 of {sample.OUTBOX} will not come"]),
         (heartbeat(9, waiting_clips=1, received_ms=NOW_MS + 90_000), []),
-        (heartbeat(9, received_ms=NOW_MS + 90_000), ["1 announced clips are neither here nor there"]),
+        (heartbeat(9, received_ms=NOW_MS + 90_000), ["1 announced clips will not come"]),
     ],
     ids=["all is here", "an old word", "the rest waits", "two are gone", "the clip waits", "the clip is gone"],
 )
