@@ -4,11 +4,13 @@
 Parts meet in the database, so each may be a process of its own; each part runs once in an installation.
 """
 
+import errno
 import hashlib
 import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -58,6 +60,9 @@ from vonggac.daemon.threads import Crew, Pulse, Stop
 log = get_logger(__name__)
 
 END_WITHIN_S = 15.0
+ROOM_TO_START_BYTES = 1 << 20
+"""With less free, a start that fails for want of the database fails for want of room."""
+LOOK_FOR_ROOM_S = 5.0
 DELIVERY_STALL_S = 300.0
 RETENTION_STALL_S = 600.0
 
@@ -91,8 +96,9 @@ def serve(config: CollectorConfig, parts: tuple[str, ...] = PARTS) -> int:
     stop_on_signals(stop)
     with ExitStack() as locks:
         try:
-            base = _lay(config, parts, stop, locks)
-            _note_configuration(base)
+            base = _lay_when_there_is_room(config, parts, stop, locks, notifier)
+            if base is None:
+                return stop.exit_code
             addresses = _start(base, parts)
         except (CannotStart, ConfigInvalid, StoreUnusable, StoreUnavailable, BrokerMissing) as error:
             log.critical("cannot start", reason=str(error))
@@ -108,6 +114,35 @@ def serve(config: CollectorConfig, parts: tuple[str, ...] = PARTS) -> int:
     return stop.exit_code
 
 
+def _lay_when_there_is_room(
+    config: CollectorConfig, parts: tuple[str, ...], stop: Stop, locks: ExitStack, notifier: Notifier
+) -> Foundation | None:
+    """Nothing can be opened on a disk without any room: say so and wait for it. None when told to stop meanwhile."""
+    told = False
+    while not stop.is_set():
+        with ExitStack() as attempt:
+            try:
+                base = _lay(config, parts, stop, attempt)
+            except StoreUnavailable as error:
+                if _free_bytes(config.data) >= ROOM_TO_START_BYTES:
+                    raise
+                if not told:
+                    log.error("the disk is full: waiting for room to start", data=str(config.data), reason=str(error))
+                    told = True
+                notifier.waiting("the disk is full: waiting for room to start", LOOK_FOR_ROOM_S * 6)
+            else:
+                locks.push(attempt.pop_all())
+                return base
+        stop.wait(LOOK_FOR_ROOM_S)
+    return None
+
+
+def _free_bytes(folder: Path) -> int:
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
 def _lay(config: CollectorConfig, parts: tuple[str, ...], stop: Stop, locks: ExitStack) -> Foundation:
     try:
         make_folder(config.data)
@@ -117,8 +152,10 @@ def _lay(config: CollectorConfig, parts: tuple[str, ...], stop: Stop, locks: Exi
     except CannotCopy as error:
         raise CannotStart(str(error)) from None
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise StoreUnavailable(f"{config.data}: {error.strerror}") from None
         raise CannotStart(f"data: {config.data} cannot be used: {error.strerror}") from None
-    return Foundation(
+    base = Foundation(
         config=config,
         database=open_database(config.database_url),
         clock=SystemClock(),
@@ -128,6 +165,12 @@ def _lay(config: CollectorConfig, parts: tuple[str, ...], stop: Stop, locks: Exi
         committed=Bell(),
         alerted=Bell(),
     )
+    try:
+        _note_configuration(base)
+    except StoreUnavailable:
+        base.database.close()
+        raise
+    return base
 
 
 def _note_configuration(base: Foundation) -> None:

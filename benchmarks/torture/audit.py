@@ -83,15 +83,8 @@ def audit(world: World, told: list[str], blind: dict[str, list[tuple[float, floa
     _reported(findings, world)
     for one in (world.collector, *(box.agent for box in world.boxes)):
         for life in one.unexpected():
-            if one is world.collector and life.code == 1 and _server_was_full(blind, life.ended_s or 0.0):
-                continue  # it does not start on a full disk, says so, and is started again
             findings.complain(f"{one.name} ended by itself with code {life.code} at {life.ended_s:.1f}")
     return findings
-
-
-def _server_was_full(blind: dict[str, list[tuple[float, float]]], at_s: float) -> bool:
-    """A full server makes every box blind at once."""
-    return all(any(begin <= at_s <= end for begin, end in spans) for spans in blind.values())
 
 
 def _numbers(findings: Findings, database: sqlite3.Connection, box: Box) -> None:

@@ -96,8 +96,14 @@ class System:
 
     def serve(self) -> None:
         """Start the collector and wait until it answers."""
-        self.collector = Program("collector", ["serve", "--config", str(self._config)], self.folder / "collector.log")
+        self.launch()
         wait_for(self._answers, "the collector", 60)
+
+    def launch(self) -> Program:
+        """Start the collector without waiting."""
+        log = self.folder / "collector.log"
+        self.collector = Program("collector", ["serve", "--config", str(self._config)], log)
+        return self.collector
 
     def _answers(self) -> bool:
         assert self.collector is not None

@@ -114,3 +114,21 @@ def test_technicians_are_told_then_clips_wait_then_events_and_nothing_is_lost(
     assert "well" in system.run("fsck", "--deep")
     assert system.stop() == {"collector": 0}
     assert system.collector.lines("critical") == []
+
+
+def test_a_collector_that_starts_on_a_full_disk_waits_for_room(disk: SmallDisk, embedded: System) -> None:
+    disk.leave(0)
+    collector = embedded.launch()
+    wait_for(lambda: "waiting for room to start" in collector.log.read_text(), "the collector's word")
+    assert collector.process.poll() is None
+    disk.empty()
+    wait_for(lambda: "collector is ready" in collector.log.read_text(), "the collector")
+    assert embedded.stop() == {"collector": 0}
+
+
+def test_a_collector_that_waits_for_room_ends_when_told(disk: SmallDisk, embedded: System) -> None:
+    disk.leave(0)
+    collector = embedded.launch()
+    wait_for(lambda: "waiting for room to start" in collector.log.read_text(), "the collector's word")
+    assert embedded.stop() == {"collector": 0}
+    assert "collector is ready" not in collector.log.read_text()

@@ -33,6 +33,10 @@ class Notifier:
         """Start-up is done."""
         self._say(f"READY=1\nSTATUS={status}")
 
+    def waiting(self, status: str, for_s: float) -> None:
+        """Start-up waits for something outside; systemd gives it `for_s` more before it counts as failed."""
+        self._say(f"EXTEND_TIMEOUT_USEC={for_s * 1e6:.0f}\nSTATUS={status}")
+
     def stopping(self, reason: str) -> None:
         """Orderly stop has begun."""
         self._say(f"STOPPING=1\nSTATUS=stopping: {reason}")
