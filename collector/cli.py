@@ -12,7 +12,7 @@ import click
 from collector.cli_audit import audit
 from collector.cli_boxes import authority, box
 from collector.cli_gaps import gaps
-from collector.cli_keeping import backup, fsck, prune, restore_command
+from collector.cli_keeping import backup, fsck, hold, prune, release, restore_command
 from collector.cli_options import Command, config_option, json_option, load, opened
 from collector.cli_people import token, user
 from collector.locks import PARTS
@@ -87,5 +87,5 @@ _listing("clips", "Clips, the newest first.")
 _listing("incidents", "Incidents, the newest first.")
 
 
-for _command in (box, authority, user, token, audit, gaps, fsck, prune, backup, restore_command):
+for _command in (box, authority, user, token, audit, gaps, fsck, prune, hold, release, backup, restore_command):
     main.add_command(_command)

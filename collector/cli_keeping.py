@@ -1,4 +1,5 @@
-"""The commands `fsck`, `prune`, `backup` and `restore`: what is kept is whole, not too much, and there twice."""
+"""The commands `fsck`, `prune`, `hold`, `release`, `backup` and `restore`: what is kept is whole, not too much, not too
+short, and there twice."""
 
 import json
 from pathlib import Path
@@ -10,7 +11,9 @@ from collector.cli_audit import note_by_hand
 from collector.cli_options import config_option, json_option, load, opened, plainly
 from collector.locks import running_parts
 from collector.restore import restore
+from collector.store import clips
 from collector.store.copying import database_file
+from collector.store.live import note_change
 from vonggac.daemon.clock import SystemClock
 
 
@@ -55,6 +58,38 @@ def prune(config_path: Path) -> None:
             with database.write() as connection:
                 note_by_hand(connection, "delete", thing="retention", detail=deleted)
     click.echo(json.dumps(vars(pruned)))
+
+
+@click.command()
+@click.argument("ref")
+@click.option("--reason", required=True, help="Who wants it kept, and what for; it stands in the audit log.")
+@config_option
+def hold(ref: str, reason: str, config_path: Path) -> None:
+    """Put REF under legal hold: a clip, or all clips of an episode or incident. Nothing deletes them until released."""
+    _hold(ref, reason, config_path, held=True)
+
+
+@click.command()
+@click.argument("ref")
+@click.option("--reason", required=True, help="Why it need not be kept any more; it stands in the audit log.")
+@config_option
+def release(ref: str, reason: str, config_path: Path) -> None:
+    """End the legal hold of REF: a clip, or all clips of an episode or incident. Retention may delete them then."""
+    _hold(ref, reason, config_path, held=False)
+
+
+def _hold(ref: str, reason: str, config_path: Path, *, held: bool) -> None:
+    with opened(load(config_path)) as database, database.write() as connection:
+        changed = clips.set_held(connection, ref, held)
+        for clip in changed:
+            detail = {"reason": reason, "did": "hold" if held else "release"}
+            note_by_hand(connection, "hold", thing="clip", ref=clip, detail=detail)
+            note_change(connection, "clip", clip, SystemClock().wall_ms())
+    if not changed:
+        free = "free" if held else "held"
+        raise click.ClickException(f"{ref}: no clip, episode or incident with a {free} clip. See: collector clips")
+    for clip in changed:
+        click.echo(f"clip {clip} is {'under legal hold' if held else 'released'}")
 
 
 @click.command()

@@ -18,7 +18,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.torture.audit import Findings, audit
+from benchmarks.torture.audit import SERVER, Findings, audit
 from benchmarks.torture.disks import TOOLS, kernel_is_ours
 from benchmarks.torture.faults import heal, rules_of_the_kernel, run_round
 from benchmarks.torture.hook import Hook
@@ -78,7 +78,7 @@ def _torture(broker: str, rounds: int, until: float | None, given: argparse.Name
     world = World(place, broker, given.boxes, random.Random(given.seed))
     hook = Hook(world.hook_port)
     done: list[Fault] = []
-    blind: dict[str, list[tuple[float, float]]] = {box.id: [] for box in world.boxes}
+    full: dict[str, list[tuple[float, float]]] = {SERVER: [], **{box.id: [] for box in world.boxes}}
     kept = given.keep
     words = [word for word in given.kinds.split(",") if word]
     try:
@@ -91,15 +91,15 @@ def _torture(broker: str, rounds: int, until: float | None, given: argparse.Name
             now = run_round(world, planned, ROUND_S)
             for fault in now:
                 if "disk full" in fault.kind:
-                    for box in world.boxes if "server" in fault.kind else [world.boxes[fault.box]]:
-                        blind[box.id].append((began_s, boottime_s()))
+                    where = SERVER if "server" in fault.kind else world.boxes[fault.box].id
+                    full[where].append((began_s, boottime_s()))
             done += now
             number += 1
             _show(f"{broker} round {number}/{rounds}: " + "; ".join(f"{f.kind} {f.detail}".strip() for f in now))
         heal(world)
         waits = _drain(world)
         world.end()
-        findings = audit(world, hook.got, blind)
+        findings = audit(world, hook.got, full)
         if waits:
             findings.complain(f"after {DRAIN_S:.0f} s without a fault something still waits: {waits}")
         print(table(broker, number, given, done, findings))
@@ -141,6 +141,7 @@ def table(broker: str, rounds: int, given: argparse.Namespace, done: list[Fault]
         ("missing numbers, reported", f"{found.holes_actual}, {found.holes_reported}"),
         ("watched walks that went with a torn-out card, as is said there", found.on_torn_cards),
         ("their clips deleted again to make room on the server's full disk", found.made_room),
+        ("their clips forced out, undelivered, by a full disk on the box, and told", found.forced_out),
         ("orphan files", found.orphans),
         ("fsck findings", found.fsck),
         ("alerts, told, repeated", f"{found.alerts}, {found.alerts_told}, {found.alerts_repeated}"),

@@ -17,6 +17,9 @@ import numpy as np
 
 from benchmarks.torture.camera import FPS, number_in, walk_of
 from benchmarks.torture.programs import POST_ROLL_S, PRE_ROLL_S, Box, Life, World
+from edge_agent.outbox.budget import REASON as BUDGET
+
+SERVER = "server"
 
 READY_S = 7.0
 """A program that lives so long is surely looking: Python's start, opening the camera, learning the scene."""
@@ -50,12 +53,21 @@ class Findings:
     alerts_repeated: int = 0
     on_torn_cards: int = 0
     made_room: int = 0
+    forced_out: int = 0
     worst_tail_s: float = 0.0
     wrong: list[str] = field(default_factory=list)
 
     def complain(self, text: str) -> None:
         """Something is not as promised."""
         self.wrong.append(text)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A clip that a box told as lost: when (boottime s) and why."""
+
+    at_s: float
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -68,16 +80,16 @@ class Clip:
     truncated: bool
 
 
-def audit(world: World, told: list[str], blind: dict[str, list[tuple[float, float]]]) -> Findings:
-    """Judge a world whose programs have stopped. `told`: incidents that the hook heard of; `blind`: by box, when its
-    disk was full, so that clips may be missing if that was told (boottime s)."""
+def audit(world: World, told: list[str], full: dict[str, list[tuple[float, float]]]) -> Findings:
+    """Judge a world whose programs have stopped. `told`: incidents that the hook heard of; `full`: when a disk was
+    (boottime s), by box, and the server's under SERVER: clips may be missing then, if that was told."""
     findings = Findings()
     data = world.server_disk.folder / "data"
     with closing(sqlite3.connect(data / "collector.sqlite")) as database:
         database.row_factory = sqlite3.Row
         for box in world.boxes:
             _numbers(findings, database, box)
-            _walks(findings, database, box, _clips(findings, database, box, data), blind[box.id])
+            _walks(findings, database, box, _clips(findings, database, box, data), full)
         _orphans(findings, database, world, data)
         _alerts(findings, database, told)
     _reported(findings, world)
@@ -165,15 +177,12 @@ def _walks(
     database: sqlite3.Connection,
     box: Box,
     clips: list[Clip],
-    blind: list[tuple[float, float]],
+    full: dict[str, list[tuple[float, float]]],
 ) -> None:
     """Every walk that a living, ready agent watched has its episode, and its clip up to what a crash may cost."""
     starts = _episode_starts(database, box)
-    losses = {
-        json.loads(row["body"]).get("episode")
-        for row in database.execute("SELECT body FROM events WHERE box = ? AND type = 'data_lost'", (box.id,))
-    }
-    findings.clips_told_lost += sum(episode is not None for episode in losses)
+    losses = _losses(database, box)
+    findings.clips_told_lost += len(losses)
     still_open = database.execute("SELECT id FROM episodes WHERE box = ? AND end_ms IS NULL", (box.id,)).fetchall()
     for row in still_open:
         findings.complain(f"{box.id}: episode {row['id']} never ended")
@@ -194,18 +203,22 @@ def _walks(
         if not covering and _went_with_its_card(database, box, first_s, shown_s, near):
             findings.on_torn_cards += 1
             continue
-        if not covering and _made_room(database, box, near, blind):
+        if not covering and full[SERVER] and _made_room(database, box, near):
             findings.made_room += 1
+            continue
+        if not covering and _forced_out(losses, near, full[box.id]):
+            findings.forced_out += 1
             continue
         if not near and not covering:
             findings.complain(f"{box.id}: walk {number - 1} at {first_s:.1f} has no episode")
             continue
         findings.found += 1
-        if any(begin - 8 < first_s < end + 8 for begin, end in blind):
-            if not covering and not losses & set(near):
+        lost = [losses[episode].reason for episode in near if episode in losses]
+        if any(begin - 8 < first_s < end + 8 for begin, end in full[box.id] + full[SERVER]):
+            if not covering and not lost:
                 findings.complain(f"{box.id}: the clip of walk {number - 1} is gone and nobody told")
             continue
-        _clip_of_walk(findings, box, number - 1, life, covering, losses & set(near))
+        _clip_of_walk(findings, box, number - 1, life, covering, lost)
 
 
 def _went_with_its_card(
@@ -237,23 +250,37 @@ def _went_with_its_card(
     return max(numbers) - min(numbers) + 1 > len(numbers)
 
 
-def _made_room(database: sqlite3.Connection, box: Box, near: list[str], blind: list[tuple[float, float]]) -> bool:
+def _losses(database: sqlite3.Connection, box: Box) -> dict[str, Loss]:
+    """By episode, the clip that the box told as lost."""
+    rows = database.execute("SELECT mono_ms, body FROM events WHERE box = ? AND type = 'data_lost'", (box.id,))
+    bodies = [(row["mono_ms"] / 1000, json.loads(row["body"])) for row in rows]
+    return {body["episode"]: Loss(at_s, body["reason"]) for at_s, body in bodies if body.get("episode")}
+
+
+def _forced_out(losses: dict[str, Loss], near: list[str], full: list[tuple[float, float]]) -> bool:
+    """The box's disk was full, and its budget took the clip that had not been delivered, and says so."""
+    told = [losses[episode] for episode in near if episode in losses]
+    return bool(told) and all(
+        loss.reason == BUDGET and any(begin <= loss.at_s <= end for begin, end in full) for loss in told
+    )
+
+
+def _made_room(database: sqlite3.Connection, box: Box, near: list[str]) -> bool:
     """The server's disk was full, and retention (`keep_free`) deleted the clip that had been stored, and says so."""
     marks = ",".join("?" * len(near))
     rows = database.execute(
         f"SELECT state, stored_ms, deleted_ms FROM clips WHERE box = ? AND episode IN ({marks})", (box.id, *near)
     ).fetchall()
-    return bool(blind and rows) and all(row["state"] == "deleted" and row["stored_ms"] for row in rows)
+    return bool(rows) and all(row["state"] == "deleted" and row["stored_ms"] for row in rows)
 
 
-def _clip_of_walk(
-    findings: Findings, box: Box, walk: int, life: Life, covering: list[Clip], lost: set[str | None]
-) -> None:
+def _clip_of_walk(findings: Findings, box: Box, walk: int, life: Life, covering: list[Clip], lost: list[str]) -> None:
     first, last = walk_of(walk)
     ended_s = life.watched_until_s
     if not covering:
         if ended_s - _shown_s(box, first) > LOST_S + 1.0 or lost:
-            findings.complain(f"{box.id}: walk {walk} has an episode and no clip" + (" (told as lost)" if lost else ""))
+            why = f"it was told as lost: {lost[0]}" if lost else "nobody told"
+            findings.complain(f"{box.id}: walk {walk} has an episode and no clip, and {why}")
         return
     pictures = {number for clip in covering for number in clip.numbers}
     began = _picture_at(box, life.began_s + READY_S)

@@ -8,13 +8,13 @@ A clip is `stored` only after its file is whole, compared, synced and renamed: s
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, or_, select, tuple_, update
 
 from collector.store import left_behind
 from collector.store.boots import UNKNOWN, Calendar, clip_times, moment
 from collector.store.boxes import ensure_camera
 from collector.store.errors import Conflict
-from collector.store.schema import clips, losses, uploads
+from collector.store.schema import clips, incident_episodes, losses, uploads
 from vonggac.wire.messages import ClipReady, DataLost, Envelope
 
 
@@ -216,6 +216,15 @@ def mark_deleted(connection: Connection, clip: str, now_ms: int) -> bool:
         .values(state="deleted", deleted_ms=now_ms, path=None)
     )
     return done.rowcount == 1
+
+
+def set_held(connection: Connection, ref: str, held: bool) -> list[str]:
+    """Put under legal hold, or release, a clip, or every clip of an episode or incident; returns those that changed."""
+    in_incident = select(incident_episodes.c.episode).where(incident_episodes.c.incident == ref)
+    of_it = or_(clips.c.id == ref, clips.c.episode == ref, clips.c.episode.in_(in_incident))
+    not_gone = clips.c.state.not_in(("deleted", "lost"))
+    query = update(clips).where(of_it, not_gone, clips.c.held != held).values(held=held).returning(clips.c.id)
+    return list(connection.scalars(query))
 
 
 def held_episodes() -> Select[tuple[str]]:

@@ -181,6 +181,24 @@ def test_what_is_done_on_the_command_line_stands_in_the_audit_log(shell: Shell) 
     assert all(line["who"] for line in lines)
 
 
+def test_a_hold_is_noted_with_its_reason_and_needs_something_to_hold(shell: Shell) -> None:
+    shell.add("--show")
+    with contextlib.closing(sqlite3.connect(shell.folder / "data/collector.sqlite")) as database, database:
+        database.execute(
+            "INSERT INTO clips (id, box, sha256, size_bytes, state, truncated, held, path, stored_ms)"
+            " VALUES ('c', 'nha-01', '0', 1, 'stored', 0, 0, 'clips/c.mp4', 1)"
+        )
+    assert "under legal hold" in shell.run("hold", "c", "--reason", "Công an huyện, vụ 12").output
+    assert "released" in shell.run("release", "c", "--reason", "xong").output
+    assert shell.run("release", "c", "--reason", "xong").exit_code == 1
+    assert "no clip, episode or incident" in shell.run("hold", "d", "--reason", "?").output
+    lines = [json.loads(line) for line in shell.run("audit", "list", "--json").output.splitlines()]
+    assert [line["detail"] for line in lines if line["action"] == "hold"] == [
+        {"did": "release", "reason": "xong"},
+        {"did": "hold", "reason": "Công an huyện, vụ 12"},
+    ]
+
+
 def test_audit_verify_prints_a_seal_and_finds_what_was_changed(shell: Shell) -> None:
     empty = shell.run("audit", "verify")
     assert (empty.exit_code, empty.output.splitlines()[0]) == (0, f"0 lines. Seal: 0:{'0' * 64}")

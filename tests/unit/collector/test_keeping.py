@@ -73,6 +73,21 @@ def test_the_oldest_go_until_the_rest_fits(station: Station) -> None:
     assert on_disk(station) == {*kept[3:], held}
 
 
+def test_a_hold_on_an_episode_is_one_on_its_clip_and_ends_when_released(station: Station) -> None:
+    clip, other = store_clip(station, 400), store_clip(station, 400)
+    with station.database.write() as connection:
+        connection.execute(sa.text("UPDATE clips SET episode = 'e' WHERE id = :id"), {"id": clip})
+        assert clips.set_held(connection, "e", True) == [clip]
+        assert clips.set_held(connection, clip, True) == []
+    retention(station).prune()
+    assert on_disk(station) == {clip}
+    with station.database.write() as connection:
+        assert clips.set_held(connection, other, True) == []  # it is gone
+        assert clips.set_held(connection, clip, False) == [clip]
+    retention(station).prune()
+    assert on_disk(station) == set()
+
+
 def test_what_is_held_is_deleted_by_nothing_even_on_a_full_disk(station: Station) -> None:
     held = store_clip(station, 999, held=True)
     store_clip(station, 0.1)
