@@ -28,6 +28,8 @@ from tests.support.brokers import mosquitto_path
 
 ROUND_S = 7.0
 DRAIN_S = 180.0
+HOLD_EVERY = 5
+"""Rounds between two clips that are put under legal hold."""
 _ALONE = "VONGGAC_TORTURE_NAMESPACE"
 
 
@@ -41,6 +43,7 @@ def main() -> int:
     parser.add_argument("--broker", choices=("both", "embedded", "mosquitto"), default="both")
     parser.add_argument("--kinds", default="", help="only faults and crash points named by one of these words (a,b,…)")
     parser.add_argument("--most", type=int, default=4, help="faults in a round; fewer leave the boxes time to look")
+    parser.add_argument("--seconds", type=float, default=ROUND_S, help="of a round; longer ones leave boxes time too")
     parser.add_argument("--keep", action="store_true", help="leave the folder for a look")
     given = parser.parse_args()
     if os.environ.get(_ALONE) != "1":
@@ -86,15 +89,19 @@ def _torture(broker: str, rounds: int, until: float | None, given: argparse.Name
         time.sleep(4.0)
         number = 0
         while number < rounds and (until is None or time.monotonic() < until):
-            planned = faults_of_round(given.seed, number, given.boxes, kernel_is_ours(), ROUND_S, words, given.most)
+            planned = faults_of_round(
+                given.seed, number, given.boxes, kernel_is_ours(), given.seconds, words, given.most
+            )
             began_s = boottime_s()
-            now = run_round(world, planned, ROUND_S)
+            now = run_round(world, planned, given.seconds)
             for fault in now:
                 if "disk full" in fault.kind:
                     where = SERVER if "server" in fault.kind else world.boxes[fault.box].id
                     full[where].append((began_s, boottime_s()))
             done += now
             number += 1
+            if number % HOLD_EVERY == 1:
+                world.hold_a_clip()
             _show(f"{broker} round {number}/{rounds}: " + "; ".join(f"{f.kind} {f.detail}".strip() for f in now))
         heal(world)
         waits = _drain(world)
@@ -142,6 +149,7 @@ def table(broker: str, rounds: int, given: argparse.Namespace, done: list[Fault]
         ("watched walks that went with a torn-out card, as is said there", found.on_torn_cards),
         ("their clips deleted again to make room on the server's full disk", found.made_room),
         ("their clips forced out, undelivered, by a full disk on the box, and told", found.forced_out),
+        ("clips put under legal hold, still there", f"{found.held}, {found.held_kept}"),
         ("orphan files", found.orphans),
         ("fsck findings", found.fsck),
         ("alerts, told, repeated", f"{found.alerts}, {found.alerts_told}, {found.alerts_repeated}"),

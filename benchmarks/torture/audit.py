@@ -46,6 +46,8 @@ class Findings:
     clips_told_lost: int = 0
     holes_actual: int = 0
     holes_reported: int = 0
+    held: int = 0
+    held_kept: int = 0
     orphans: int = 0
     fsck: int = 0
     alerts: int = 0
@@ -90,6 +92,7 @@ def audit(world: World, told: list[str], full: dict[str, list[tuple[float, float
         for box in world.boxes:
             _numbers(findings, database, box)
             _walks(findings, database, box, _clips(findings, database, box, data), full)
+        _held(findings, database, world, data)
         _orphans(findings, database, world, data)
         _alerts(findings, database, told)
     _reported(findings, world)
@@ -322,6 +325,17 @@ def _watching(box: Box, first_s: float) -> Life | None:
         if life.ended_s is not None and life.began_s + READY_S < first_s and first_s + SURE_S < life.watched_until_s:
             return life
     return None
+
+
+def _held(findings: Findings, database: sqlite3.Connection, world: World, data: Path) -> None:
+    """What was put under legal hold is here, whole (`_clips` has compared its hash)."""
+    findings.held = len(world.held)
+    for clip in world.held:
+        row = database.execute("SELECT state, path, held FROM clips WHERE id = ?", (clip,)).fetchone()
+        if row is None or row["state"] != "stored" or not row["held"] or not (data / row["path"]).exists():
+            findings.complain(f"clip {clip} was put under legal hold and is gone, or held no more")
+        else:
+            findings.held_kept += 1
 
 
 def _orphans(findings: Findings, database: sqlite3.Connection, world: World, data: Path) -> None:

@@ -169,6 +169,7 @@ class World:
         self.url = f"http://127.0.0.1:{self.http_port}"
         self._stop = threading.Event()
         self.mosquitto: Mosquitto | None = None
+        self.held: list[str] = []  # clips under legal hold
         self.config = place / "collector.yaml"
         self._configure(broker)
         self.collector = Program(
@@ -288,6 +289,15 @@ class World:
         """A command of the agent."""
         command = [program("edge-agent"), *arguments, "--config", str(self.place / f"{box.id}.yaml")]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+    def hold_a_clip(self) -> None:
+        """Put the clip that arrived last under legal hold; nothing while none is there or the server is away."""
+        told = self.command("clips", "--json", check=False).stdout.splitlines()
+        clips = [
+            clip["id"] for clip in map(json.loads, told) if clip["state"] == "stored" and clip["id"] not in self.held
+        ]
+        if clips and self.command("hold", clips[0], "--reason", "torture", check=False).returncode == 0:
+            self.held.append(clips[0])
 
     def waiting(self, box: Box) -> dict[str, int]:
         """What waits on a box, as its own command says."""
