@@ -211,7 +211,7 @@ BREAKS = (
     Break(
         6,
         "retention deletes what is under legal hold",
-        "server disk full",
+        "server disk full,collector killed",
         ("legal hold",),
         (
             Edit(
@@ -225,8 +225,7 @@ BREAKS = (
                 ".where(clips.c.id == clip, _stored())",
             ),
         ),
-        rounds=8,
-        most=1,
+        rounds=10,
     ),
     Break(
         7,

@@ -14,7 +14,11 @@ class UplinkRefused(Exception):
 
 
 class ItemRefused(Exception):
-    """The server will never take this item: park it and tell."""
+    """The server will never take this item, or the card no longer gives it: park it and tell."""
+
+
+class ClipGone(Exception):
+    """The clip's file went while it was being sent: the disk budget took it, or somebody did."""
 
 
 class UploadExpired(Exception):

@@ -17,7 +17,7 @@ from tusclient.uploader.uploader import Uploader
 
 from edge_agent.identity.trust import Trust
 from edge_agent.outbox.items import WaitingClip
-from edge_agent.uplink.errors import ItemRefused, UplinkRefused, UplinkUnavailable, UploadExpired
+from edge_agent.uplink.errors import ClipGone, ItemRefused, UplinkRefused, UplinkUnavailable, UploadExpired
 
 CONNECT_S = 10.0
 READ_S = 60.0
@@ -52,7 +52,7 @@ class TusUpload(Uploader):
 
     `pace(most_bytes)` is called before each piece is sent, waits as the shape asks, returns how many bytes may go then,
     and may raise to break off.
-    All methods raise UplinkUnavailable, UplinkRefused, ItemRefused or UploadExpired.
+    All methods raise UplinkUnavailable, UplinkRefused, ItemRefused, UploadExpired or ClipGone.
     """
 
     def __init__(
@@ -60,12 +60,12 @@ class TusUpload(Uploader):
     ) -> None:
         metadata = {"clip": clip.clip, "sha256": clip.sha256, "episode": clip.episode, "camera": clip.camera}
         client = TusClient(server.url)
+        self._file = clip.path
+        self._size_bytes = clip.size_bytes
         super().__init__(file_path=str(clip.path), client=client, metadata=metadata)
         self._server = server
         self._session = session
         self._pace = pace
-        self._file = clip.path
-        self._size_bytes = clip.path.stat().st_size
         self._at = server.url
 
     @property
@@ -97,9 +97,7 @@ class TusUpload(Uploader):
 
     def send_chunk(self, chunk_bytes: int) -> float:
         """Send the next bytes; returns the seconds that took. The server's offset counts, not ours."""
-        with self._file.open("rb") as file:
-            file.seek(self.offset)
-            chunk = file.read(chunk_bytes)
+        chunk = self._read(chunk_bytes)
         headers = {
             **self._headers(),
             "Upload-Offset": str(self.offset),
@@ -113,6 +111,23 @@ class TusUpload(Uploader):
         if self.offset <= before:
             raise UplinkUnavailable("the collector took no byte of a chunk")
         return time.monotonic() - began
+
+    def get_file_size(self) -> int:
+        """As its row says: the file may go at any time."""
+        return self._size_bytes
+
+    def _read(self, most_bytes: int) -> bytes:
+        try:
+            with self._file.open("rb") as file:
+                file.seek(self.offset)
+                data = file.read(most_bytes)
+        except FileNotFoundError:
+            raise ClipGone from None
+        except OSError as error:
+            raise ItemRefused(f"the box's disk does not give the clip: {error.strerror}") from None
+        if not data:
+            raise ItemRefused(f"the clip's file ends at {self.offset} of {self._size_bytes} bytes")
+        return data
 
     def _headers(self) -> dict[str, str]:
         return dict(self.get_headers())  # type: ignore[no-untyped-call]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from edge_agent.outbox.errors import OutboxFull
 from edge_agent.outbox.items import WaitingClip
 from edge_agent.outbox.outbox import Outbox
-from edge_agent.uplink.errors import ItemRefused, UplinkRefused, UplinkUnavailable, UploadExpired
+from edge_agent.uplink.errors import ClipGone, ItemRefused, UplinkRefused, UplinkUnavailable, UploadExpired
 from edge_agent.uplink.round_trip import listen_to
 from edge_agent.uplink.shaping import (
     LARGEST_PIECE_BYTES,
@@ -135,7 +135,7 @@ class Uploader:
     def _try(self, clip: WaitingClip) -> None:
         try:
             self._send(clip)
-        except _BreakOff:
+        except (_BreakOff, ClipGone):
             return
         except UploadExpired:
             self._outbox.note_upload(clip.clip, None)

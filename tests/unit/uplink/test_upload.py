@@ -1,8 +1,11 @@
 """Clips go up whole over a bad road, resume where the server stands, and are done only by their receipt."""
 
+import errno
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 import requests
@@ -235,6 +238,46 @@ def test_a_vanished_file_is_told_and_blocks_nothing(site: Site) -> None:
     site.turn_until_delivered()
     assert site.server.stored == {an_id(2): good}
     assert site.outbox.stats().last_seq == 3
+
+
+def test_a_file_that_goes_while_it_is_sent_is_told_and_blocks_nothing(site: Site) -> None:
+    site.put(1, 3 * MIB)
+    good = site.put(2)
+    path = clip_file(site.folder, 1, 3 * MIB)[1]
+
+    def take_away(method: str, at: str) -> Answer | None:
+        if method == "PATCH" and site.server.uploads[at].metadata["clip"] == an_id(1):
+            path.unlink(missing_ok=True)
+        return None
+
+    site.server.temper = take_away
+    site.turn_until_delivered()
+    assert site.server.stored == {an_id(2): good}
+    assert site.outbox.stats().last_seq == 3
+
+
+@pytest.mark.parametrize(("damage", "told"), [("short", "ends at"), ("unreadable", "Input/output error")])
+def test_a_file_that_a_worn_card_does_not_give_is_parked_and_blocks_nothing(
+    site: Site, damage: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.put(1, 3 * MIB)
+    good = site.put(2)
+    path = clip_file(site.folder, 1, 3 * MIB)[1]
+    if damage == "short":
+        os.truncate(path, MIB)
+    else:
+        opened = Path.open
+
+        def worn(file: Path, *how: str) -> IO[bytes]:
+            if file == path:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return opened(file, *how)
+
+        monkeypatch.setattr(Path, "open", worn)
+    site.turn_for(600)
+    assert site.server.stored == {an_id(2): good}
+    (parked,) = site.outbox.parked()
+    assert told in parked.reason
 
 
 def test_the_newest_and_the_oldest_take_turns(site: Site) -> None:
