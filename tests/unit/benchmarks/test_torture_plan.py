@@ -47,5 +47,5 @@ def test_every_break_still_fits_the_code(one: Break, tmp_path: Path) -> None:
         compile(copy.read_text(encoding="utf-8"), edit.file, "exec")
 
 
-def test_every_invariant_that_the_torture_can_meet_is_broken_once() -> None:
-    assert {one.invariant for one in BREAKS} == {1, 2, 3, 4, 5, 7}
+def test_every_invariant_is_broken_at_least_once() -> None:
+    assert {one.invariant for one in BREAKS} == {*range(1, 8)}
