@@ -27,6 +27,7 @@ PURE = (
     "edge_agent.camera.timeline",
     "collector.fleet.completeness",
     "collector.fleet.gaps",
+    "collector.fleet.grouping",
     "collector.fleet.state",
     "collector.store.dating",
     "collector.alerts.rules",

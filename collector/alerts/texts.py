@@ -10,9 +10,13 @@ Tampered = Literal[
 ]
 Subject = (
     Literal["motion", "tamper", "box_down", "box_back", "box_cloned", "camera_blind", "camera_back", "test"]
-    | Literal["disk_low", "disk_roomy"]
+    | Literal["disk_low", "disk_roomy", "group_down", "group_back", "all_down", "box_flapping", "camera_flapping"]
     | Tampered
 )
+Hint = Literal["power", "program", "network"]
+"""Why a box was away, which shows when it is heard again."""
+NAMED = 8
+"""So many boxes are named in a message."""
 _TAMPERED: tuple[Tampered, ...] = get_args(Tampered)
 
 _CATALOGUE: dict[Language, dict[str, str]] = {
@@ -32,6 +36,22 @@ _CATALOGUE: dict[Language, dict[str, str]] = {
         "camera_back": "Camera có hình trở lại: {place}",
         "disk_low": "Đĩa máy chủ sắp đầy: còn {free}",
         "disk_roomy": "Đĩa máy chủ có chỗ trở lại: còn {free}",
+        "group_down": "Mất liên lạc {gone}/{of} hộp: {place}",
+        "all_down": "Mất liên lạc {gone}/{of} hộp, gần như tất cả",
+        "group_back": "Đã liên lạc lại {back}/{of} hộp: {place}",
+        "everything": "tất cả các nơi",
+        "box_flapping": "Hộp chập chờn, lúc có lúc mất: {place}",
+        "camera_flapping": "Camera chập chờn, lúc có hình lúc không: {place}",
+        "flapping": "{times} lần trong một giờ. Chỉ báo lại khi mất quá {lasting}.",
+        "boxes": "Các hộp: {names}",
+        "still_gone": "Còn mất liên lạc: {names}",
+        "more": "{names} và {n} hộp nữa",
+        "look_at_collector": "Hãy xem máy chủ và mạng của máy chủ trước.",
+        "common_cause": "Nhiều hộp mất cùng lúc: có thể mất điện hoặc mất mạng cả khu.",
+        "lasted": "Kéo dài: {span}",
+        "hint_power": "Hộp đã khởi động lại: vừa mất điện.",
+        "hint_program": "Máy không khởi động lại, chỉ chương trình trên hộp chạy lại.",
+        "hint_network": "Hộp không khởi động lại: chỉ mất mạng.",
         "test": "Tin thử từ Vọng Gác",
         "unattended_title": "[Chưa ai tiếp nhận] {title}",
         "unattended": "Đã {waited} chưa ai tiếp nhận sự việc này.",
@@ -66,6 +86,22 @@ _CATALOGUE: dict[Language, dict[str, str]] = {
         "camera_back": "The camera shows a picture again: {place}",
         "disk_low": "The server's disk is filling up: {free} left",
         "disk_roomy": "The server's disk has room again: {free} left",
+        "group_down": "No word from {gone} of {of} boxes: {place}",
+        "all_down": "No word from {gone} of {of} boxes, nearly all there are",
+        "group_back": "{back} of {of} boxes are back: {place}",
+        "everything": "everywhere",
+        "box_flapping": "The box keeps coming and going: {place}",
+        "camera_flapping": "The camera's picture keeps coming and going: {place}",
+        "flapping": "{times} times within an hour. Told again only when it is gone for more than {lasting}.",
+        "boxes": "Boxes: {names}",
+        "still_gone": "Still gone: {names}",
+        "more": "{names} and {n} more",
+        "look_at_collector": "Look at the server and its network first.",
+        "common_cause": "Many at once: perhaps the power or the network of the whole place is out.",
+        "lasted": "It lasted: {span}",
+        "hint_power": "It has started anew: the power was out.",
+        "hint_program": "The machine did not start anew, only the program on the box.",
+        "hint_network": "It has not started anew: only the network was out.",
         "test": "A test message from Vọng Gác",
         "unattended_title": "[Nobody has taken this] {title}",
         "unattended": "For {waited} nobody has taken this incident.",
@@ -118,6 +154,23 @@ class DiskFacts:
 
 
 @dataclass(frozen=True)
+class GroupFacts:
+    """Boxes that fell silent together: `away` are still, of `of`. `place` None: everywhere."""
+
+    place: str | None
+    away: tuple[str, ...]
+    of: int
+
+
+@dataclass(frozen=True)
+class Flapping:
+    """How often it went within an hour, and how long it must be away to be told again."""
+
+    times: int
+    lasting_ms: int
+
+
+@dataclass(frozen=True)
 class AlertFacts:
     """What an alert is about. `site` and `camera_title` are names for people, None where nobody gave one."""
 
@@ -135,6 +188,10 @@ class AlertFacts:
     disk: DiskFacts | None = None
     link: str | None = None
     unattended_ms: int = 0
+    group: GroupFacts | None = None
+    flapping: Flapping | None = None
+    lasted_ms: int | None = None
+    hint: Hint | None = None
 
 
 @dataclass(frozen=True)
@@ -160,7 +217,11 @@ def write(facts: AlertFacts, language: Language, zone: tzinfo) -> AlertText:
     camera = facts.camera_title or facts.camera
     place = ", ".join(part for part in (camera, facts.site or facts.box) if part)
     free = "" if facts.disk is None else size(facts.disk.free_bytes, language)
-    title = words[facts.subject].format(place=place, free=free)
+    counts = {}
+    if facts.group is not None:
+        group, place = facts.group, facts.group.place or words["everything"]
+        counts = {"gone": len(group.away), "of": group.of, "back": group.of - len(group.away)}
+    title = words[facts.subject].format(place=place, free=free, **counts)
     lines = [words["time"].format(time=local_stamp(facts.at_ms, zone))]
     if facts.camera is not None:
         lines.append(words["camera"].format(camera=_with_name(facts.camera_title, f"{facts.box}/{facts.camera}")))
@@ -170,6 +231,7 @@ def write(facts: AlertFacts, language: Language, zone: tzinfo) -> AlertText:
         lines.append(words["zones"].format(zones=", ".join(facts.zones)))
     if facts.reason is not None:
         lines.append(words["reason"].format(reason=_REASONS[language].get(facts.reason, facts.reason)))
+    lines += _of_outage(facts, language)
     if not facts.clock_set:
         lines.append(words["clock"])
     if facts.disk is not None and facts.subject == "disk_low":
@@ -182,6 +244,28 @@ def write(facts: AlertFacts, language: Language, zone: tzinfo) -> AlertText:
         lines.insert(0, words["unattended"].format(waited=waited))
     text = AlertText(title, "\n".join(lines), facts.rings)
     return mark_late(text, facts.late_ms, language) if facts.late_ms else text
+
+
+def _of_outage(facts: AlertFacts, language: Language) -> list[str]:
+    """What is known of an outage: how long, why, whom it hit, where to look first."""
+    words, lines = _CATALOGUE[language], []
+    if facts.lasted_ms is not None:
+        lines.append(words["lasted"].format(span=duration(facts.lasted_ms, language)))
+    if facts.hint is not None:
+        lines.append(words[f"hint_{facts.hint}"])
+    if facts.flapping is not None:
+        lasting = duration(facts.flapping.lasting_ms, language)
+        lines.append(words["flapping"].format(times=facts.flapping.times, lasting=lasting))
+    if facts.group is None:
+        return lines
+    if facts.rings:
+        lines.append(words["look_at_collector" if facts.subject == "all_down" else "common_cause"])
+    if facts.group.away:
+        names = ", ".join(facts.group.away[:NAMED])
+        if (rest := len(facts.group.away) - NAMED) > 0:
+            names = words["more"].format(names=names, n=rest)
+        lines.append(words["boxes" if facts.rings else "still_gone"].format(names=names))
+    return lines
 
 
 def mark_late(text: AlertText, late_ms: int, language: Language) -> AlertText:

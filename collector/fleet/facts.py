@@ -9,7 +9,7 @@ from vonggac.wire.messages import Clock
 DEFAULT_INTERVAL_S = 30.0
 
 
-def box_facts(box: BoxHeard, listening_since_ms: int, blind_cameras: int) -> BoxFacts:
+def box_facts(box: BoxHeard, listening_since_ms: int, blind_cameras: int, flaps: int = 0) -> BoxFacts:
     """A box's facts."""
     body: dict[str, Any] = box.heartbeat or {}
     host, outbox = body.get("host", {}), body.get("outbox", {})
@@ -28,10 +28,11 @@ def box_facts(box: BoxHeard, listening_since_ms: int, blind_cameras: int) -> Box
         temperature_c=host.get("temperature_c"),
         throttled=host.get("throttled"),
         blind_cameras=blind_cameras,
+        flaps=flaps,
     )
 
 
-def camera_facts(box: BoxHeard, camera: CameraHeard) -> CameraFacts:
+def camera_facts(box: BoxHeard, camera: CameraHeard, flaps: int = 0) -> CameraFacts:
     """A camera's facts: its part of the box's heartbeat, and its events."""
     parts = {part["name"]: part for part in (box.heartbeat or {}).get("cameras", ())}
     part = parts.get(camera.name)
@@ -49,7 +50,16 @@ def camera_facts(box: BoxHeard, camera: CameraHeard) -> CameraFacts:
         event_since_ms=camera.picture_since_ms,
         event_received_ms=camera.picture_received_ms,
         tampers=camera.tampers,
+        flaps=flaps,
     )
+
+
+def run_began_ms(box: BoxHeard) -> int | None:
+    """When the program on the box began its run, by the collector's clock; None when the box does not say."""
+    began_mono_ms = (box.heartbeat or {}).get("host", {}).get("run_began_mono_ms")
+    if began_mono_ms is None or box.heartbeat_ms is None or box.heartbeat_mono_ms is None:
+        return None
+    return int(box.heartbeat_ms - (box.heartbeat_mono_ms - began_mono_ms))
 
 
 def _status(box: BoxHeard) -> Literal["online", "lost", "stopped"] | None:

@@ -3,8 +3,9 @@
 Rules: the newest word counts. Silence is counted from the last heartbeat, or from the moment at which the collector
 itself began to listen again: its own downtime is nobody's silence, and until a deadline has passed since then the old
 state stands. A box: LATE after two missed heartbeats, or at once on its last will; DOWN after 180 s (or four intervals,
-if longer), or 90 s after its last will. (Kerberos Hub takes 180 s too.) A camera behind a DOWN box is UNREACHABLE,
-never blind.
+if longer), or 90 s after its last will. (Kerberos Hub takes 180 s too.) A box whose site or commune is gone is
+UNREACHABLE (grouping.py), and a camera behind a DOWN or UNREACHABLE box, never blind. What came and went FLAPS times
+within FLAP_MS is DEGRADED while it is there, so that it does not look well every other minute.
 """
 
 from collections.abc import Callable
@@ -68,6 +69,7 @@ class BoxFacts:
     temperature_c: float | None = None
     throttled: int | None = None
     blind_cameras: int = 0
+    flaps: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class CameraFacts:
     event_since_ms: int | None = None
     event_received_ms: int | None = None
     tampers: frozenset[str] = frozenset()
+    flaps: int = 0
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,9 @@ class Verdict:
     reasons: tuple[str, ...] = ()
 
 
+FLAPS = 3
+FLAP_MS = 3_600_000
+"""What went so often within so long flaps: `flaps` counts the outages that began within."""
 FRESH = Verdict(State.NEW)
 DEFAULT_LIMITS = Limits()
 _View = TypeVar("_View")
@@ -182,6 +188,7 @@ def _ails(facts: BoxFacts, limits: Limits) -> tuple[str, ...]:
         ("slowed", bool(throttled & _SLOWED_NOW)),
         ("hot", facts.temperature_c is not None and facts.temperature_c >= limits.hot_c),
         ("memory_low", _below(facts.memory_free_share, limits.memory_free_share)),
+        ("flapping", facts.flaps >= FLAPS),
     )
     return tuple(name for name, holds in checks if holds)
 
@@ -232,7 +239,7 @@ class _Camera:
 _CAMERA_TABLE: tuple[tuple[Callable[[_Camera], bool], Callable[[_Camera], Verdict]], ...] = (
     (lambda c: c.before.state in _SET_BY_PEOPLE, lambda c: c.before),
     (lambda c: c.box.state in _SET_BY_PEOPLE, lambda c: c.box),
-    (lambda c: c.box.state is State.DOWN, lambda _: Verdict(State.UNREACHABLE, ("box_down",))),
+    (lambda c: c.box.state in (State.DOWN, State.UNREACHABLE), lambda _: Verdict(State.UNREACHABLE, ("box_down",))),
     (lambda c: c.box.state is State.LATE, lambda c: c.before),
     (lambda c: c.newest_event == "down", lambda _: Verdict(State.BLIND, ("camera_down",))),
     (lambda c: c.newest_event == "up", lambda c: _seen(c.facts)),
@@ -260,6 +267,8 @@ def _seen(facts: CameraFacts) -> Verdict:
     reasons = tuple(f"tamper:{kind}" for kind in sorted(facts.tampers))
     if facts.sub == "unavailable":
         reasons += ("sub_unavailable",)
+    if facts.flaps >= FLAPS:
+        reasons += ("flapping",)
     return Verdict(State.DEGRADED, reasons) if reasons else Verdict(State.UP)
 
 

@@ -38,7 +38,7 @@ def begin_told(
         end_ms=None,
         told_ms=now_ms,
     )
-    fleet.begin_outage(connection, begun, (), now_ms)
+    fleet.begin_outage(connection, begun, now_ms)
     return tell(connection, telling, begun.id, facts, now_ms)
 
 

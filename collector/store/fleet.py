@@ -1,6 +1,5 @@
 """What the fleet's watch reads and writes: what was heard of boxes and cameras, their present states, their outages."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +7,15 @@ from sqlalchemy import Connection, and_, func, insert, select, update
 
 from collector.store.database import upsert
 from collector.store.incidents import tell
-from collector.store.schema import boxes, camera_states, cameras, fleet_states, heartbeats, maintenance, outages
+from collector.store.schema import (
+    boxes,
+    camera_states,
+    cameras,
+    fleet_states,
+    heartbeats,
+    maintenance_windows,
+    outages,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +32,8 @@ class BoxHeard:
     heartbeat: dict[str, Any] | None
     heartbeat_ms: int | None
     heartbeat_wall_ms: int | None
+    heartbeat_mono_ms: int | None
+    boot_id: str | None
     clock: str | None
 
 
@@ -55,7 +64,12 @@ class Standing:
 
 @dataclass(frozen=True, kw_only=True)
 class Outage:
-    """A time in which a box or camera was not there; open while `end_ms` is None. `told_ms`: people were told."""
+    """A time in which something was not there; open while `end_ms` is None. `told_ms`: people were told.
+
+    `kind` is box, camera, site, commune or all (disk and clone: see their watches). `members` are the cameras of a box,
+    the boxes of a site, a commune or all; `parent` the outage that it is part of; `boot_id` the boot in which a box was
+    last heard, `hint` why it was away: power, program or network, known when it is heard again.
+    """
 
     id: str
     kind: str
@@ -65,6 +79,15 @@ class Outage:
     start_ms: int
     end_ms: int | None
     told_ms: int | None
+    members: tuple[str, ...] = ()
+    parent: str | None = None
+    boot_id: str | None = None
+    hint: str | None = None
+
+    @property
+    def noted_ms(self) -> int:
+        """When its row was made: its UUIDv7 begins with it."""
+        return int(self.id.replace("-", "")[:12], 16)
 
 
 def boxes_heard(connection: Connection) -> list[BoxHeard]:
@@ -80,6 +103,8 @@ def boxes_heard(connection: Connection) -> list[BoxHeard]:
         heartbeats.c.body.label("heartbeat"),
         heartbeats.c.received_ms.label("heartbeat_ms"),
         heartbeats.c.wall_ms.label("heartbeat_wall_ms"),
+        heartbeats.c.mono_ms.label("heartbeat_mono_ms"),
+        heartbeats.c.boot_id,
         heartbeats.c.clock,
     ).outerjoin(heartbeats, heartbeats.c.box == boxes.c.id)
     return [BoxHeard(**row) for row in connection.execute(query.order_by(boxes.c.id)).mappings()]
@@ -137,7 +162,8 @@ def standings(connection: Connection) -> dict[tuple[str, str], Standing]:
 
 def under_maintenance(connection: Connection, now_ms: int) -> set[tuple[str, str]]:
     """(kind, ref) of what somebody works on now."""
-    query = select(maintenance.c.kind, maintenance.c.ref).where(maintenance.c.until_ms > now_ms)
+    windows = maintenance_windows.c
+    query = select(windows.kind, windows.ref).where(windows.start_ms <= now_ms, windows.until_ms > now_ms)
     return {(row.kind, row.ref) for row in connection.execute(query)}
 
 
@@ -163,23 +189,56 @@ def mark_checked(connection: Connection, now_ms: int) -> None:
 
 def open_outages(connection: Connection) -> dict[tuple[str, str], Outage]:
     """The outages that go on, by (kind, ref)."""
-    columns = [outages.c[name] for name in Outage.__dataclass_fields__]
-    rows = connection.execute(select(*columns).where(outages.c.end_ms.is_(None))).mappings()
-    return {(row["kind"], row["ref"]): Outage(**row) for row in rows}
+    rows = connection.execute(select(*_OUTAGE).where(outages.c.end_ms.is_(None))).mappings()
+    return {(row["kind"], row["ref"]): outage_of(row) for row in rows}
 
 
-def begin_outage(connection: Connection, outage: Outage, members: Iterable[str], now_ms: int) -> None:
+def outage_of(row: Any) -> Outage:
+    """From a row of `outages`."""
+    return Outage(**{**row, "members": tuple(row["members"])})
+
+
+def begun_since(connection: Connection, since_ms: int) -> dict[tuple[str, str], int]:
+    """How many outages of each box and camera began since then that were no part of a larger one."""
+    query = (
+        select(outages.c.kind, outages.c.ref, func.count().label("n"))
+        .where(outages.c.start_ms > since_ms, outages.c.parent.is_(None))
+        .group_by(outages.c.kind, outages.c.ref)
+    )
+    return {(row.kind, row.ref): row.n for row in connection.execute(query)}
+
+
+def begin_outage(connection: Connection, outage: Outage, now_ms: int) -> None:
     """Write an outage that begins."""
-    fields = {name: getattr(outage, name) for name in Outage.__dataclass_fields__}
-    connection.execute(insert(outages).values(**fields, members=list(members)))
+    connection.execute(insert(outages).values(_values(outage)))
     tell(connection, "outage", outage.id, now_ms)
 
 
 def change_outage(connection: Connection, outage: Outage, now_ms: int) -> None:
-    """Write an outage's new state, end or telling."""
-    connection.execute(
-        update(outages)
-        .where(outages.c.id == outage.id)
-        .values(state=outage.state, reason=outage.reason, end_ms=outage.end_ms, told_ms=outage.told_ms)
-    )
+    """Write an outage's new state, members, end or telling."""
+    connection.execute(update(outages).where(outages.c.id == outage.id).values(_values(outage)))
     tell(connection, "outage", outage.id, now_ms)
+
+
+def let_members_go(connection: Connection, outage: str, now_ms: int) -> None:
+    """The outage is over; people were told of the boxes that are still away."""
+    still = (outages.c.parent == outage, outages.c.end_ms.is_(None), outages.c.told_ms.is_(None))
+    connection.execute(update(outages).where(outages.c.kind == "box", *still).values(told_ms=now_ms))
+
+
+def hints_within(connection: Connection, outage: str) -> dict[str, int]:
+    """Why the members of an outage were away, as far as they were heard again: how many each."""
+    query = (
+        select(outages.c.hint, func.count().label("n"))
+        .where(outages.c.parent == outage, outages.c.kind == "box", outages.c.hint.is_not(None))
+        .group_by(outages.c.hint)
+    )
+    return {row.hint: row.n for row in connection.execute(query)}
+
+
+def _values(outage: Outage) -> dict[str, Any]:
+    values = {name: getattr(outage, name) for name in Outage.__dataclass_fields__}
+    return {**values, "members": list(outage.members)}
+
+
+_OUTAGE = [outages.c[name] for name in Outage.__dataclass_fields__]

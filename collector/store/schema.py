@@ -22,9 +22,13 @@ from sqlalchemy import (
 
 from collector.store.schema_base import Row as _Row
 from collector.store.schema_base import metadata
+from collector.store.schema_fleet import fleet_states, maintenance_windows, outages, visit_notes
 from collector.store.schema_people import audit, login_failures, sessions, tokens, users
 
-__all__ = ["audit", "login_failures", "metadata", "sessions", "tokens", "users"]  # and every table below
+__all__ = [  # and every table below
+    "audit", "fleet_states", "login_failures", "maintenance_windows", "metadata", "outages", "sessions", "tokens",
+    "users", "visit_notes",
+]  # fmt: skip
 
 
 def _partial(name: str, *columns: str, where: str) -> Index:
@@ -415,45 +419,6 @@ alerts = Table(  # the delivery queue: due → claimed → sent, or failed
     Column("late_ms", BigInteger, nullable=False, default=0),
     Index("ix_alerts_state_next_ms", "state", "next_ms"),
     Index("ix_alerts_camera_channel_created_ms", "camera", "channel", "created_ms"),
-)
-
-# --- state of the fleet ------------------------------------------------------------------------------------------
-
-fleet_states = Table(  # the present state of each box and camera, as the fleet loop derived it
-    "fleet_states",
-    metadata,
-    Column("kind", Text, primary_key=True),  # box | camera
-    Column("ref", Text, primary_key=True),
-    Column("state", Text, nullable=False),
-    Column("since_ms", BigInteger, nullable=False),
-    Column("reasons", JSON, nullable=False),
-    Column("checked_ms", BigInteger, nullable=False),
-)
-
-outages = Table(
-    "outages",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("kind", Text, nullable=False),  # box | camera | site | commune | all
-    Column("ref", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("reason", Text),
-    Column("members", JSON, nullable=False),
-    Column("start_ms", BigInteger, nullable=False),
-    Column("end_ms", BigInteger),
-    Column("told_ms", BigInteger),
-    Index("ix_outages_kind_ref_start_ms", "kind", "ref", "start_ms"),
-    Index("ix_outages_start_ms", "start_ms"),
-)
-
-maintenance = Table(
-    "maintenance",
-    metadata,
-    Column("kind", Text, primary_key=True),  # box | camera | site | commune
-    Column("ref", Text, primary_key=True),
-    Column("until_ms", BigInteger, nullable=False),
-    Column("who", Text),
-    Column("note", Text),
 )
 
 # --- between the parts -------------------------------------------------------------------------------------------

@@ -59,9 +59,11 @@ class Desk:
         self.alerted = Bell()
         self.loop = RulesLoop(self.database, rules, Grouping(), ZONE, self.alerted)
 
-    def add_camera(self, box: str, name: str, now_ms: int = NOW) -> None:
+    def add_camera(
+        self, box: str, name: str, now_ms: int = NOW, *, site: str = "Trường học", commune: str = "Xã A"
+    ) -> None:
         with self.database.write() as connection:
-            upsert(connection, boxes, id=box, site="Trường học", commune="Xã A", secret_hash="-", created_ms=now_ms)
+            upsert(connection, boxes, id=box, site=site, commune=commune, secret_hash="-", created_ms=now_ms)
             upsert(connection, cameras, id=f"{box}/{name}", box=box, name=name, first_seen_ms=now_ms, configured=True)
 
     def hear(

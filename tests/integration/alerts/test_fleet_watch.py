@@ -1,98 +1,16 @@
 """The fleet's watch on a real database: states, outages and what technicians are told."""
 
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from collector.alerts.bell import Bell
 from collector.alerts.channels.screen import ScreenChannel
-from collector.fleet.telling import Telling
-from collector.fleet.watch import FleetWatch
-from collector.store.boxes import record_birth, record_heartbeat, record_offline
-from collector.store.database import upsert
-from collector.store.episodes import record_camera_state
-from collector.store.schema import camera_states, fleet_states, maintenance, outages
-from tests.integration.alerts.desk import NOW, ZONE, Desk, Phone
-from tests.support.clock import FakeClock
-from vonggac.daemon.clock import new_id
+from collector.store.schema import camera_states
+from tests.integration.alerts.desk import Desk
+from tests.integration.alerts.fleet import Fleet, work_on
 from vonggac.wire import messages as m
-
-OUTBOX = "01890a5d-0000-7000-8000-00000000000a"
-
-
-class Fleet:
-    """Boxes that speak to the collector's store, and the watch over them."""
-
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        self.clock = FakeClock(NOW)
-        self.listening = True
-        self.phone = Phone("technician", language="en")
-        self.watch = self.new_watch()
-
-    def new_watch(self) -> FleetWatch:
-        telling = Telling((self.phone,), ZONE, "https://vg.example")
-        return FleetWatch(self.desk.database, telling, Bell(), lambda: self.listening)
-
-    def say(self, body: m.Body, box: str = "hop-1") -> None:
-        now_ms = self.clock.wall_ms()
-        envelope = m.Envelope(
-            id=new_id(self.clock), box=box, boot_id=self.clock.boot_id, wall_ms=now_ms,
-            mono_ms=round(self.clock.mono_ms()), clock="synced", body=body,
-        )  # fmt: skip
-        with self.desk.database.write() as connection:
-            if isinstance(body, m.Birth):
-                record_birth(connection, envelope, body, now_ms)
-            elif isinstance(body, m.Offline):
-                record_offline(connection, envelope, body, now_ms)
-            elif isinstance(body, m.CameraState):
-                record_camera_state(connection, envelope, body, now_ms)
-            else:
-                record_heartbeat(connection, envelope, as_it_travels(body), now_ms)
-
-    def beat(self, *, hall_age_ms: int | None = 100, box: str = "hop-1", **host: Any) -> None:
-        ages = {"gate": 100, "hall": hall_age_ms}
-        self.say(
-            m.Heartbeat(
-                interval_s=30.0,
-                cameras=tuple(
-                    m.CameraHealth(name=name, main=m.StreamHealth(state="streaming"), last_frame_age_ms=age)
-                    for name, age in ages.items()
-                ),
-                host=m.BoxHealth(uptime_ms=1, **host),
-                outbox=m.OutboxHealth(outbox=OUTBOX, last_seq=0, events=0, snapshots=0, clips=0, clip_bytes=0),
-            ),
-            box,
-        )
-
-    def go(self, seconds: float, *, beating: bool = False, **more: Any) -> None:
-        """Let time pass in steps of two seconds, with heartbeats or without."""
-        for index in range(round(seconds / 2)):
-            if beating and index % 15 == 0:
-                self.beat(**more)
-            self.watch.step(self.clock.wall_ms(), self.clock.mono_ms())
-            self.clock.advance(2000)
-        self.watch.step(self.clock.wall_ms(), self.clock.mono_ms())
-
-    def states(self) -> dict[str, str]:
-        with self.desk.database.read() as connection:
-            return {row.ref: row.state for row in connection.execute(sa.select(fleet_states))}
-
-    def outages(self) -> list[tuple[Any, ...]]:
-        with self.desk.database.read() as connection:
-            query = sa.select(outages.c.ref, outages.c.state, outages.c.start_ms, outages.c.end_ms)
-            return [tuple(row) for row in connection.execute(query.order_by(outages.c.start_ms, outages.c.ref))]
-
-    def told(self) -> list[tuple[str, bool]]:
-        return self.desk.alerts("title", "rings")
-
-
-def as_it_travels(body: m.Body) -> dict[str, Any]:
-    return dataclasses.asdict(body)
 
 
 @pytest.fixture
@@ -216,7 +134,7 @@ def test_a_step_of_the_collectors_clock_makes_no_box_late(fleet: Fleet) -> None:
 def test_a_box_under_maintenance_rests(fleet: Fleet) -> None:
     fleet.go(60, beating=True)
     with fleet.desk.database.write() as connection:
-        upsert(connection, maintenance, kind="box", ref="hop-1", until_ms=fleet.clock.wall_ms() + 600_000)
+        work_on(connection, "box", "hop-1", fleet.clock.wall_ms(), 600_000)
     fleet.go(590)
     assert set(fleet.states().values()) == {"maintenance"}
     assert fleet.told() == []
