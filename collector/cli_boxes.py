@@ -16,7 +16,7 @@ from collector.store import boxes, commands, identities
 from collector.store.database import Connection
 from vonggac.daemon.clock import SystemClock, new_id
 from vonggac.daemon.config import ConfigInvalid, read_secret
-from vonggac.daemon.files import write_durably
+from vonggac.daemon.files import hand_over, write_durably
 from vonggac.daemon.program import refuse_config
 from vonggac.wire.enrolment import SERVER_NAMES
 from vonggac.wire.ids import is_box_id
@@ -298,6 +298,7 @@ def authority_init(config_path: Path) -> None:
         refuse_config(error)
     except OSError as error:
         raise click.ClickException(f"{error.filename}: cannot be written: {error.strerror}") from None
+    hand_over(folder, config.data)
     click.echo(f"Authority {section.district}: {made.fingerprint}")
     click.echo(f"Keep a copy of {folder} and of the password in two places: without them every box is enrolled anew")
 
@@ -329,6 +330,7 @@ def authority_equip(config_path: Path) -> None:
     config = load(config_path)
     try:
         station.open_authority(config).equip_server(station.section_of(config).names, SystemClock().wall_ms())
+        hand_over(station.identity_folder(config), config.data)
     except ConfigInvalid as error:
         refuse_config(error)
     except OSError as error:

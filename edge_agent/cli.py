@@ -311,31 +311,46 @@ def fsck(config_path: Path, deep: bool, repair: bool, as_json: bool) -> None:
     help="The agent's data folder; keys and passwords go there.",
 )
 @click.option("--authority", help="The authority's SHA-256 as `collector box add` printed it; another one is refused.")
-def enrol(bundle: Path, config_path: Path, data: Path, authority: str | None) -> None:
+@click.option(
+    "--card",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="The boot partition of a flashed card: its first-boot files and the Wi-Fi password on it go as well.",
+)
+def enrol(bundle: Path, config_path: Path, data: Path, authority: str | None, card: Path | None) -> None:
     """Make this box's keys, get its certificate with the BUNDLE's token, write its configuration. Once for each box."""
     from edge_agent.identity import exchange  # noqa: PLC0415
-    from edge_agent.identity.enrol import BundleUnusable, read_bundle, scrub  # noqa: PLC0415
+    from edge_agent.identity.card import scrub_card  # noqa: PLC0415
     from edge_agent.identity.enrol import enrol as enrol_box  # noqa: PLC0415
+    from edge_agent.identity.enrol import was_enrolled_with  # noqa: PLC0415
+    from vonggac.daemon.bundles import BundleUnusable, facts_of, read_bundle, scrub  # noqa: PLC0415
     from vonggac.daemon.clock import SystemClock  # noqa: PLC0415
 
     try:
-        read = read_bundle(bundle)
-        read.expect_authority(authority)
-        existed = config_path.exists()
-        identity = enrol_box(read, data.resolve(), config_path, SystemClock())
+        if was_enrolled_with(facts_of(bundle), data):
+            click.echo(f"{data}: enrolled with this bundle already; what is secret in it goes now")
+        else:
+            read = read_bundle(bundle)
+            read.expect_authority(authority)
+            existed = config_path.exists()
+            identity = enrol_box(read, data.resolve(), config_path, SystemClock())
+            click.echo(
+                f"{identity.facts.box} is enrolled with {identity.facts.url}; its keys stand in {identity.folder}"
+            )
+            click.echo(f"Authority: {read.fingerprint}")
+            click.echo(f"{config_path}: {'was there and is left as it is' if existed else 'written'}")
     except (BundleUnusable, exchange.AnswerRefused, exchange.NoAnswer, ConfigInvalid) as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}") from None
-    click.echo(f"{identity.facts.box} is enrolled with {identity.facts.url}; its keys stand in {identity.folder}")
-    click.echo(f"Authority: {read.fingerprint}")
-    click.echo(f"{config_path}: {'was there and is left as it is' if existed else 'written'}")
     try:
         scrub(bundle)
-        click.echo(f"Token and passwords were removed from {bundle}")
+        if card is not None:
+            scrub_card(card)
+        click.echo(f"Token and passwords were removed from {card or bundle}")
     except OSError as error:
         click.echo(
-            f"{bundle}: secrets could not be removed ({error.strerror}): destroy it. The token is burnt", err=True
+            f"{card or bundle}: secrets could not be removed ({error.strerror}): destroy it. The token is burnt",
+            err=True,
         )
 
 

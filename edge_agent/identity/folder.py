@@ -8,7 +8,6 @@ sign.key        the Ed25519 key with which the box signs what it records; it nev
 """
 
 import json
-import os
 import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -160,15 +159,6 @@ def fits(certificate_pem: str, key: ec.EllipticCurvePrivateKey, box: str) -> boo
 def write_facts(folder: Path, facts: Facts) -> None:
     """Who and where."""
     write_durably(folder / FACTS, json.dumps(asdict(facts), indent=1).encode())
-
-
-def hand_over(folder: Path, owner_of: Path) -> None:
-    """When root enrols, the files belong to whoever owns `owner_of`, as the agent runs as that user."""
-    if os.geteuid() != 0:
-        return
-    owner = owner_of.stat()
-    for path in (folder, *folder.rglob("*")):
-        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def _guarded(path: Path) -> None:

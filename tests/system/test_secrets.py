@@ -13,9 +13,9 @@ import psutil
 import pytest
 import requests
 
-from edge_agent.identity.enrol import BundleUnusable, read_bundle
 from tests.support.certified import Certified
 from tests.support.system import program, wait_for
+from vonggac.daemon.bundles import BundleUnusable, read_bundle
 
 CAMERA_PASSWORD = "mat-khau-camera-KXQ7"
 AUTHORITY_PASSWORD = "mot-mat-khau-du-dai-cho-khoa"

@@ -6,6 +6,7 @@ edge.yaml:8: cameras[gate].motion.treshold: unknown option. Did you mean 'thresh
 import difflib
 import ipaddress
 import os
+import re
 import stat
 import types
 import typing
@@ -35,6 +36,9 @@ class ConfigInvalid(Exception):
 
 
 Model = TypeVar("Model", bound=BaseModel)
+CREDENTIALS = "CREDENTIALS_DIRECTORY"
+CREDSTORE = Path("/etc/credstore")
+"""Where systemd takes credentials from; commands given by hand read them there themselves, as root."""
 
 
 def load_config(path: Path, model: type[Model]) -> Model:
@@ -66,8 +70,10 @@ def read_secret(path: Path) -> str:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "is not text"
+        if isinstance(error, PermissionError) and path.parent == CREDSTORE:
+            why = f"{why}; only root reads it. Give this command with sudo"
         raise ConfigInvalid([f"{path}: secret file cannot be read: {why}"]) from None
-    given_by_systemd = path.parent == Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent"))
+    given_by_systemd = path.parent == Path(os.environ.get(CREDENTIALS, "/nonexistent"))
     if mode & 0o077 and not given_by_systemd:
         raise ConfigInvalid([f"{path}: secret file is open to others (mode {mode:04o}). Do: chmod 600 {path}"])
     if not text or "\n" in text:
@@ -87,6 +93,8 @@ def is_this_machine(host: str) -> bool:
 
 
 def _in_folder(path: Path, info: ValidationInfo) -> Path:
+    if not os.environ.get(CREDENTIALS):
+        path = Path(re.sub(rf"\$({CREDENTIALS}\b|{{{CREDENTIALS}}})", str(CREDSTORE), str(path)))
     path = Path(os.path.expandvars(path)).expanduser()
     folder: Path = (info.context or {}).get("folder", Path())
     return folder / path
@@ -109,7 +117,8 @@ def _by(parse: typing.Callable[[str], Any]) -> BeforeValidator:
 
 
 ConfigPath = Annotated[Path, AfterValidator(_in_folder)]
-"""A path; a relative one counts from the configuration file's own folder; `$CREDENTIALS_DIRECTORY` is replaced."""
+"""A path; a relative one counts from the configuration file's own folder; `$CREDENTIALS_DIRECTORY` is replaced, by hand
+with `/etc/credstore`."""
 Duration = Annotated[float, _by(quantities.parse_duration_s), Field(ge=0)]
 """Seconds, written `30s`, `5m`, `2h`, `7d`."""
 Size = Annotated[int, _by(quantities.parse_size_bytes), Field(ge=0)]

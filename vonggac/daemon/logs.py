@@ -1,10 +1,14 @@
-"""Logs: constant text plus fields, one line each, to stderr. Never a secret, never a URL with one."""
+"""Logs: constant text plus fields, one line each, to stderr or as an entry of systemd's journal. Never a secret, nor a
+URL with one.
+"""
 
 import logging
 import sys
 from typing import Any, TextIO, cast
 
 import structlog
+
+from vonggac.daemon.journal import JournalLogger, entry, journal_of
 
 
 class _Stderr:
@@ -20,8 +24,9 @@ class _Stderr:
 def configure_logs(level: str = "info", *, as_json: bool | None = None) -> None:
     """Set up at start, and again by a daemon with its own level.
 
-    Lines are JSON unless stderr is a terminal (`as_json` overrides).
+    Lines are JSON unless stderr is a terminal (`as_json` overrides) or the journal (`vonggac.daemon.journal`).
     """
+    send = journal_of(2) if as_json is None else None
     machine = not sys.stderr.isatty() if as_json is None else as_json
     renderer: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -35,10 +40,14 @@ def configure_logs(level: str = "info", *, as_json: bool | None = None) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.StackInfoRenderer(),
             *([structlog.processors.format_exc_info] if machine else []),
-            renderer,
+            renderer if send is None else lambda _logger, _method, fields: entry(dict(fields)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Stderr())),
+        logger_factory=(
+            structlog.WriteLoggerFactory(file=cast("TextIO", _Stderr()))
+            if send is None
+            else lambda *_names: JournalLogger(send)
+        ),
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
 

@@ -1,33 +1,35 @@
-"""Talk to systemd: ready, stopping, watchdog. Needs systemd-python; without it says so once and goes on."""
+"""Talk to systemd: ready, stopping, watchdog.
+
+The protocol is sd_notify(3): a datagram to the socket named by $NOTIFY_SOCKET. Our own dozen lines, so that a box
+without python3-systemd is watched all the same.
+"""
 
 import os
+import socket
 
 from vonggac.daemon.logs import get_logger
 
 log = get_logger(__name__)
-
-try:
-    from systemd.daemon import notify as _notify
-except ImportError:
-    _notify = None
 
 
 class Notifier:
     """Type=notify and WatchdogSec= of the unit that started us; silent when no unit did."""
 
     def __init__(self) -> None:
-        self._under_systemd = "NOTIFY_SOCKET" in os.environ
+        self._address = os.environ.get("NOTIFY_SOCKET", "")
         watchdog_us = int(os.environ.get("WATCHDOG_USEC", "0"))
         self.feed_every_s = watchdog_us / 1e6 / 3 if watchdog_us else 10.0
-        if self._under_systemd and _notify is None:
-            log.error(
-                "started by systemd, but systemd-python is missing: install Debian's python3-systemd into this "
-                "environment or the extra vonggac[systemd]; without it the watchdog restarts this program"
-            )
 
     def _say(self, text: str) -> None:
-        if self._under_systemd and _notify is not None:
-            _notify(text)
+        if not self._address:
+            return
+        address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as line:
+                line.connect(address)
+                line.sendall(text.encode())
+        except OSError as error:
+            log.error("systemd cannot be told", reason=str(error), what=text.split("\n", maxsplit=1)[0])
 
     def ready(self, status: str) -> None:
         """Start-up is done."""

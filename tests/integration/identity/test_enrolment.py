@@ -19,12 +19,13 @@ from cryptography.x509.oid import NameOID
 from collector.identity.authority import AUTHORITY_KEY, REVOKED, SERVER, Authority, KeyFile
 from collector.store import boxes, identities
 from edge_agent.identity import exchange, folder
-from edge_agent.identity.enrol import BundleUnusable, enrol, read_bundle, scrub
+from edge_agent.identity.enrol import enrol
 from edge_agent.identity.folder import Identity
 from edge_agent.identity.renewal import Renewer
 from edge_agent.identity.trust import Trust
 from tests.support.clock import FakeClock
 from tests.support.office import NOW_MS, PASSWORD, Office, enrolment, renewal
+from vonggac.daemon.bundles import BundleUnusable, read_bundle, scrub
 from vonggac.daemon.config import ConfigInvalid
 from vonggac.daemon.threads import Stop
 

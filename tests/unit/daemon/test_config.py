@@ -6,6 +6,7 @@ from typing import Literal
 
 import pytest
 
+from vonggac.daemon import config
 from vonggac.daemon.config import (
     ConfigInvalid,
     ConfigPath,
@@ -140,3 +141,31 @@ def test_a_secret_file_must_hold_one_line(tmp_path, content):
     file.chmod(0o600)
     with pytest.raises(ConfigInvalid, match="must hold one line"):
         read_secret(file)
+
+
+def test_a_credential_is_found_by_the_service_and_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Sample(Section):
+        one: ConfigPath
+        other: ConfigPath
+
+    file = tmp_path / "sample.yaml"
+    file.write_text("one: $CREDENTIALS_DIRECTORY/vonggac.authority\nother: ${CREDENTIALS_DIRECTORY}/b\n")
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    by_hand = load_config(file, Sample)
+    assert by_hand.one == Path("/etc/credstore/vonggac.authority")
+    assert by_hand.other == Path("/etc/credstore/b")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/credentials/vonggac-collector.service")
+    served = load_config(file, Sample)
+    assert served.one == Path("/run/credentials/vonggac-collector.service/vonggac.authority")
+
+
+def test_by_hand_a_credential_that_only_root_reads_asks_for_sudo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(config, "CREDSTORE", tmp_path)
+    monkeypatch.setattr(Path, "stat", refused)
+    with pytest.raises(ConfigInvalid, match="Give this command with sudo"):
+        read_secret(tmp_path / "vonggac.authority")
