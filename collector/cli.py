@@ -11,6 +11,7 @@ import click
 
 from collector.cli_audit import audit
 from collector.cli_boxes import authority, box
+from collector.cli_channels import channel
 from collector.cli_gaps import gaps
 from collector.cli_keeping import backup, fsck, hold, prune, release, restore_command
 from collector.cli_options import Command, config_option, json_option, load, opened
@@ -87,5 +88,19 @@ _listing("clips", "Clips, the newest first.")
 _listing("incidents", "Incidents, the newest first.")
 
 
-for _command in (box, authority, user, token, audit, gaps, fsck, prune, hold, release, backup, restore_command):
+for _command in (
+    box,
+    authority,
+    channel,
+    user,
+    token,
+    audit,
+    gaps,
+    fsck,
+    prune,
+    hold,
+    release,
+    backup,
+    restore_command,
+):
     main.add_command(_command)

@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from collector.alerts.bell import Bell
+from collector.alerts.channels.lending import Lender
 from collector.alerts.channels.protocol import Channel
 from collector.alerts.delivery import Delivery
 from collector.alerts.loop import RulesLoop
@@ -46,6 +47,7 @@ from collector.store.audit import Act, Sought
 from collector.store.database import Database, open_database
 from collector.store.desk import find_snapshot
 from collector.store.errors import StoreUnavailable, StoreUnusable
+from collector.store.lending import lending_key, make_lending_key
 from collector.store.listening import ingest_listens
 from collector.web.app import build_app
 from collector.web.desk import WebSettings
@@ -195,7 +197,7 @@ def _start(base: Foundation, parts: tuple[str, ...]) -> dict[str, str]:
     addresses: dict[str, str] = {}
     upload_app: Starlette | None = None
     ingest: MqttIngest | None = None
-    channels = base.config.alerts.all_channels() if {"alerts", "fleet"} & {*parts} else ()
+    channels = base.config.alerts.all_channels(_lender(base)) if {"alerts", "fleet"} & {*parts} else ()
     if "alerts" in parts:
         _start_alerts(base, channels)
     if "ingest" in parts:
@@ -217,6 +219,17 @@ def _start(base: Foundation, parts: tuple[str, ...]) -> dict[str, str]:
         mounted = upload_app if own_listen is None else None
         addresses["web"] = _start_http(base, "http", base.config.http.listen, lambda: _web(base, mounted))
     return addresses
+
+
+def _lender(base: Foundation) -> Lender | None:
+    """What gives links to pictures, where a channel needs them."""
+    if not base.config.alerts.lends_pictures:
+        return None
+    with base.database.write() as connection:
+        make_lending_key(connection)
+        key = lending_key(connection)
+    assert key is not None  # noqa: S101 - it was just made
+    return Lender(key, base.config.http.public_url or "", base.clock.wall_ms)
 
 
 def _start_ingest(base: Foundation, addresses: dict[str, str]) -> tuple[MqttIngest, Starlette]:

@@ -13,6 +13,8 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from collector.alerts.channels.apprise import AppriseChannel, read_urls
 from collector.alerts.channels.protocol import Channel
 from collector.alerts.channels.screen import ScreenChannel
+from collector.alerts.channels.zalo import API as ZALO_API
+from collector.alerts.channels.zalo import Lend, ZaloChannel
 from collector.alerts.incidents import Grouping
 from collector.alerts.rules import ALL_WEEK, Escalate, Hours, Rule
 from collector.identity.authority import AUTHORITY, COLLECTOR, COLLECTOR_KEY
@@ -242,11 +244,28 @@ class RuleSection(Section):
         return self
 
 
+class ZaloSection(Section):
+    """A Zalo bot: its token's file, and the chats of those who have written to it (`collector channel chats`)."""
+
+    token_file: ConfigPath
+    chats: tuple[Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,80}$")], ...] = ()
+    api: str = ZALO_API
+
+    @field_validator("api")
+    @classmethod
+    def _is_encrypted(cls, text: str) -> str:
+        parts = urlsplit(text)
+        if not parts.hostname or not (parts.scheme == "https" or is_this_machine(parts.hostname)):
+            raise ValueError("must be https://HOST: the bot's token goes there")
+        return text.rstrip("/")
+
+
 class ChannelSection(Section):
-    """A way to reach people, by Apprise. Its addresses hold secrets, so they stand in a file, one a line."""
+    """A way to reach people: by Apprise, whose addresses hold secrets and stand in a file, or by a Zalo bot."""
 
     name: Annotated[str, Field(min_length=1, max_length=40)]
-    urls_file: ConfigPath
+    urls_file: ConfigPath | None = None
+    zalo: ZaloSection | None = None
     language: Literal["vi", "en"] = "vi"
     may_carry_pictures: bool = False
 
@@ -257,8 +276,17 @@ class ChannelSection(Section):
             raise ValueError(f"{SCREEN!r} is always there: choose another name")
         return name
 
-    def channel(self) -> Channel:
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> "ChannelSection":
+        if (self.urls_file is None) == (self.zalo is None):
+            raise ValueError("give either urls_file or zalo")
+        return self
+
+    def channel(self, lend: Lend | None = None) -> Channel:
         """The channel itself. Raises ConfigInvalid when the file cannot be used."""
+        if self.zalo is not None:
+            return self.zalo_channel(self.zalo, lend)
+        assert self.urls_file is not None  # noqa: S101 - one of the two is there
         try:
             if self.urls_file.stat().st_mode & 0o077:
                 raise ConfigInvalid(
@@ -270,6 +298,13 @@ class ChannelSection(Section):
             raise ConfigInvalid([f"{self.urls_file}: cannot be read: {error.strerror}"]) from None
         except ValueError as error:
             raise ConfigInvalid([f"{self.urls_file}: {error}"]) from None
+
+    def zalo_channel(self, zalo: ZaloSection, lend: Lend | None = None) -> ZaloChannel:
+        """The bot. Raises ConfigInvalid when its token's file is no secret."""
+        token = read_secret(zalo.token_file)
+        return ZaloChannel(
+            self.name, token, zalo.chats, self.language, lend if self.may_carry_pictures else None, zalo.api
+        )
 
 
 class OutagesSection(Section):
@@ -302,19 +337,29 @@ class AlertsSection(Section):
         known = {SCREEN, *(channel.name for channel in self.channels)}
         told = [(f"rule {rule.name} tells", rule.channels) for rule in self.rules]
         told += [(f"rule {rule.name} escalates to", step.channels) for rule in self.rules for step in rule.escalate]
+        mute = {each.name for each in self.channels if each.zalo is not None and not each.zalo.chats}
         for who, names in (*told, ("outages tell", self.outages.channels)):
             for name in names:
                 if name not in known:
                     raise ValueError(f"{who} channel {name!r}; known: {', '.join(sorted(known))}")
+                if name in mute:
+                    raise ValueError(
+                        f"{who} channel {name!r}, which has no chats yet. Do: collector channel chats {name}"
+                    )
         return self
 
     def grouping(self) -> Grouping:
         """When episodes are one incident, and when one is late."""
         return Grouping(gap_s=self.incident_gap, longest_s=self.incident_longest, late_after_s=self.late_after)
 
-    def all_channels(self) -> tuple[Channel, ...]:
-        """The screen and those configured. Raises ConfigInvalid."""
-        return (ScreenChannel(), *(channel.channel() for channel in self.channels))
+    def all_channels(self, lend: Lend | None = None) -> tuple[Channel, ...]:
+        """The screen and those configured; `lend` gives links to pictures. Raises ConfigInvalid."""
+        return (ScreenChannel(), *(channel.channel(lend) for channel in self.channels))
+
+    @property
+    def lends_pictures(self) -> bool:
+        """Is there a channel that needs links to pictures?"""
+        return any(channel.zalo is not None and channel.may_carry_pictures for channel in self.channels)
 
 
 class CollectorConfig(Section):
@@ -355,6 +400,15 @@ class CollectorConfig(Section):
             raise ValueError("disk.tell_below is below uploads.keep_free: technicians would hear of it too late")
         if self.disk_keep_free > self.uploads.keep_free:
             raise ValueError("disk.keep_free is above uploads.keep_free: events would wait before clips do")
+        return self
+
+    @model_validator(mode="after")
+    def _pictures_can_be_fetched(self) -> "CollectorConfig":
+        if self.alerts.lends_pictures and not (self.http.public_url or "").startswith("https://"):
+            raise ValueError(
+                "alerts.channels: Zalo fetches pictures from http.public_url, which must then be an https:// address "
+                "that the internet reaches; or take may_carry_pictures out"
+            )
         return self
 
     @model_validator(mode="after")

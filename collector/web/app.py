@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from collector.store.database import Database
 from collector.store.errors import StoreUnavailable
-from collector.web import api, audit_log, deleting, gaps, handling, metrics, mutes, pages, signing_in
+from collector.web import api, audit_log, deleting, gaps, handling, lent, metrics, mutes, pages, signing_in
 from collector.web.access import SecurityHeaders, asked_of, guard, identify, identity_of_session, look_at
 from collector.web.desk import Desk, Handler, WebSettings
 from collector.web.live import Live, LiveEvent
@@ -59,6 +59,7 @@ ROUTES: tuple[Entry, ...] = (
     Entry("GET", "/api/v1/clips/{id}", "see_media", api.clip, "api"),
     Entry("GET", "/api/v1/snapshots/{id}", "see_media", api.snapshot, "api"),
     Entry("GET", "/api/v1/audit", "see_audit", audit_log.audit_json, "api"),
+    Entry("GET", "/lent/{id}", "public", lent.picture, "api"),
     Entry("GET", "/login", "public", signing_in.login_page, "page"),
     Entry("POST", "/login", "public", signing_in.login, "page"),
     Entry("POST", "/language", "public", signing_in.language, "page"),
