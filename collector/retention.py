@@ -62,6 +62,7 @@ class Pruned:
     incidents: int = 0
     alerts: int = 0
     clip_rows: int = 0
+    words: int = 0
 
 
 class Retention:
@@ -138,6 +139,7 @@ class Retention:
             pruned.incidents += gone.incidents
             pruned.alerts += gone.alerts
             pruned.clip_rows += gone.clips
+            pruned.words += gone.words
 
     def _clips_to_delete(self, now_ms: int) -> list[Clip]:
         with self._database.read() as connection:

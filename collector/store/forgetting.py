@@ -1,4 +1,5 @@
-"""The rows of what was seen and told, forgotten when they are old: episodes, incidents, alerts, what is left of clips.
+"""The rows of what was seen and told, forgotten when they are old: episodes, incidents, alerts, what is left of clips,
+what cameras said of their pictures, told losses, ended outages.
 
 Rules: old means that nothing was heard or done for so long, by the collector's clock. An incident goes as a whole or
 not at all: never while nobody has taken it, while an alert of it is still to be sent, or while an episode of it has to
@@ -13,14 +14,17 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or
 from collector.store.schema import (
     alerts,
     boots,
+    camera_states,
     clips,
     clock_anchors,
     episodes,
     incident_episodes,
     incident_history,
     incidents,
+    losses,
     muted_episodes,
     mutes,
+    outages,
     snapshots,
 )
 
@@ -30,12 +34,13 @@ _HERE_OR_COMING = ("announced", "stored")
 
 @dataclass(frozen=True)
 class Forgotten:
-    """How many rows went; `clips` are those of files that went long before, or never came."""
+    """How many rows went; `clips` are those of files that went long before, or never came; `words` are all others."""
 
     episodes: int = 0
     incidents: int = 0
     alerts: int = 0
     clips: int = 0
+    words: int = 0
 
 
 def forget(connection: Connection, before_ms: int, limit: int = 100) -> Forgotten:
@@ -68,8 +73,9 @@ def forget(connection: Connection, before_ms: int, limit: int = 100) -> Forgotte
         ~exists().where(episodes.c.id == clips.c.episode),
     )
     files = connection.execute(delete(clips).where(clips.c.id.in_(without.limit(limit)))).rowcount
+    words = _forget_words(connection, before_ms, limit)
     _forget_boots(connection, before_ms)
-    return Forgotten(episodes=gone.rowcount, incidents=len(old), alerts=told, clips=files)
+    return Forgotten(episodes=gone.rowcount, incidents=len(old), alerts=told, clips=files, words=words)
 
 
 def _episode_may_go(before_ms: int) -> ColumnElement[bool]:
@@ -89,6 +95,26 @@ def _incident_may_go(before_ms: int) -> ColumnElement[bool]:
     done_lately = exists().where(incident_history.c.incident == incidents.c.id, incident_history.c.wall_ms >= before_ms)
     unsent = exists().where(alerts.c.incident == incidents.c.id, alerts.c.state.in_(_UNSENT))
     return and_(incidents.c.state != "new", incidents.c.created_ms < before_ms, ~done_lately, ~unsent, ~stays.exists())
+
+
+def _forget_words(connection: Connection, before_ms: int, limit: int) -> int:
+    """Told losses, ended outages, and what a camera said of its picture; its newest word of each aspect stays."""
+    newer = camera_states.alias()
+    outdated = exists().where(
+        newer.c.camera == camera_states.c.camera,
+        newer.c.aspect == camera_states.c.aspect,
+        newer.c.since_ms > camera_states.c.since_ms,
+    )
+    going = (
+        (camera_states.c.message_id, camera_states.c.received_ms < before_ms, outdated),
+        (losses.c.message_id, losses.c.received_ms < before_ms),
+        (outages.c.id, outages.c.end_ms < before_ms),
+    )
+    gone = 0
+    for name, *old in going:
+        query = delete(name.table).where(name.in_(select(name).where(*old).limit(limit)))
+        gone += connection.execute(query).rowcount
+    return gone
 
 
 def _forget_boots(connection: Connection, before_ms: int) -> None:

@@ -19,6 +19,7 @@ from collector.store.schema import (
     incidents,
     muted_episodes,
     mutes,
+    outages,
 )
 from tests.support import messages as sample
 from tests.support.collector import JPEG, NOW_MS, Station, arrived
@@ -101,6 +102,21 @@ def test_the_numbers_of_what_was_forgotten_are_no_holes_and_its_messages_stay_kn
         assert list(check_ranges(connection)) == []
     assert old.station.intake.take([arrived(body_of(m.EpisodeStarted), 1)])[0].verdict == "known"
     assert old.station.count("episodes") == 0
+
+
+def test_old_words_of_cameras_losses_and_ended_outages_go_and_the_newest_word_stays(old: Old) -> None:
+    words = [
+        body_of(m.CameraState, state=state, since_ms=NOW_MS - age) for state, age in (("down", 9), ("up", 5))
+    ]
+    old.station.intake.take([arrived(word, seq) for seq, word in enumerate([*words, body_of(m.DataLost)], 3)])
+    told = {"kind": "box", "ref": sample.BOX, "state": "DOWN", "members": []}
+    old.insert(outages, id="over", start_ms=1, end_ms=NOW_MS, **told)
+    old.insert(outages, id="open", start_ms=1, **told)
+    assert old.forget(NOW_MS).words == 0
+    assert old.forget().words == 3
+    assert old.station.rows_of("SELECT bad FROM camera_states") == [(False,)]
+    assert old.station.rows_of("SELECT id FROM outages") == [("open",)]
+    assert old.station.count("losses") == 0
 
 
 def test_what_is_not_old_enough_stays(old: Old) -> None:
