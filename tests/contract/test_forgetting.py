@@ -105,9 +105,7 @@ def test_the_numbers_of_what_was_forgotten_are_no_holes_and_its_messages_stay_kn
 
 
 def test_old_words_of_cameras_losses_and_ended_outages_go_and_the_newest_word_stays(old: Old) -> None:
-    words = [
-        body_of(m.CameraState, state=state, since_ms=NOW_MS - age) for state, age in (("down", 9), ("up", 5))
-    ]
+    words = [body_of(m.CameraState, state=state, since_ms=NOW_MS - age) for state, age in (("down", 9), ("up", 5))]
     old.station.intake.take([arrived(word, seq) for seq, word in enumerate([*words, body_of(m.DataLost)], 3)])
     told = {"kind": "box", "ref": sample.BOX, "state": "DOWN", "members": []}
     old.insert(outages, id="over", start_ms=1, end_ms=NOW_MS, **told)
