@@ -13,6 +13,7 @@ from collector.cli_audit import audit
 from collector.cli_boxes import authority, box
 from collector.cli_channels import channel
 from collector.cli_gaps import gaps
+from collector.cli_init import init
 from collector.cli_keeping import backup, fsck, hold, prune, release, restore_command
 from collector.cli_options import Command, config_option, json_option, load, opened
 from collector.cli_people import token, user
@@ -89,6 +90,7 @@ _listing("incidents", "Incidents, the newest first.")
 
 
 for _command in (
+    init,
     box,
     authority,
     channel,

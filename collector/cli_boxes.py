@@ -48,7 +48,7 @@ def _bundle_options(command: Command) -> Command:
 @box.command("add")
 @click.argument("box_id", metavar="ID")
 @click.option("--site", required=True, help="The place where the box stands: a house, a school, a junction.")
-@click.option("--commune", required=True)
+@click.option("--commune", help="Without it: the commune of that site's other boxes, else the configuration's.")
 @_bundle_options
 @click.option("--secret-file", type=click.Path(path_type=Path, dir_okay=False), help="Without `identity`: its secret.")
 @click.option("--show", is_flag=True, help="Without `identity`: print the secret in place of writing it to a file.")
@@ -56,7 +56,7 @@ def _bundle_options(command: Command) -> Command:
 def box_add(
     box_id: str,
     site: str,
-    commune: str,
+    commune: str | None,
     camera_texts: tuple[str, ...],
     password_texts: tuple[str, ...],
     bundle: Path | None,
@@ -70,10 +70,11 @@ def box_add(
     config = load(config_path)
 
     def register(connection: Connection, secret_hash: str) -> None:
-        if not boxes.add_box(connection, box_id, site, commune, secret_hash, SystemClock().wall_ms()):
+        where = commune or _commune_of(connection, site, config)
+        if not boxes.add_box(connection, box_id, site, where, secret_hash, SystemClock().wall_ms()):
             again = "retire it first" if config.identity is None else "Do: collector box replace"
             raise click.ClickException(f"box {box_id} is registered already. For another machine under its id: {again}")
-        note_by_hand(connection, "configure", thing="box", ref=box_id, commune=commune, detail={"did": "add"})
+        note_by_hand(connection, "configure", thing="box", ref=box_id, commune=where, detail={"did": "add"})
 
     if config.identity is not None:
         if show or secret_file is not None:
@@ -84,6 +85,17 @@ def box_add(
     if camera_texts or password_texts or bundle is not None:
         raise click.UsageError("--camera and --bundle: only with `identity` in the configuration")
     _make_secret(config, box_id, secret_file, show, register)
+
+
+def _commune_of(connection: Connection, site: str, config: CollectorConfig) -> str:
+    """Where the site's other boxes are; a site with none of them is where the configuration says."""
+    known = sorted({box.commune for box in boxes.list_boxes(connection) if box.site == site})
+    if len(known) == 1:
+        return known[0]
+    if not known and config.commune is not None:
+        return config.commune
+    why = f"there is a {site!r} in {' and in '.join(known)}" if known else f"nothing says where {site!r} is"
+    raise click.UsageError(f"--commune: is needed, as {why}")
 
 
 def _make_secret(

@@ -373,6 +373,7 @@ class CollectorConfig(Section):
     http: HttpSection = HttpSection()
     identity: IdentitySection | None = None
     closed_network: bool = False
+    commune: Annotated[str, Field(min_length=1, max_length=120)] | None = None
     uploads: UploadSection = UploadSection()
     disk: DiskSection = DiskSection()
     retention: RetentionSection = RetentionSection()

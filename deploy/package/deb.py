@@ -101,7 +101,8 @@ def _lay_around(stage: Path, target: Target, epoch: int) -> None:
     example = {"agent": "edge.yaml", "collector": "collector.yaml"}[target.program]
     shutil.copy(ROOT / "configs" / example, docs / "examples" / example)
     if target.program == "collector":
-        shutil.copytree(ROOT / "deploy/mosquitto", stage / "usr/share/vonggac/mosquitto")
+        for name in ("mosquitto", "systemd"):  # `collector init` takes them from there
+            shutil.copytree(ROOT / "deploy" / name, stage / "usr/share/vonggac" / name)
     (docs / "copyright").write_text((_DEBIAN / "copyright").read_text(encoding="utf-8"), encoding="utf-8")
     when = format_datetime(datetime.fromtimestamp(epoch, UTC))
     news = f"{target.package} ({target.package_version}) unstable; urgency=medium\n\n  * See CHANGELOG.md.gz.\n\n"
