@@ -17,6 +17,7 @@ from collector.cli_init import init
 from collector.cli_keeping import backup, fsck, hold, prune, release, restore_command
 from collector.cli_options import Command, config_option, json_option, load, opened
 from collector.cli_people import token, user
+from collector.cli_releases import update
 from collector.locks import PARTS
 from vonggac.daemon.clock import SystemClock
 from vonggac.daemon.logs import configure_logs
@@ -93,6 +94,7 @@ for _command in (
     init,
     box,
     authority,
+    update,
     channel,
     user,
     token,

@@ -167,15 +167,19 @@ def _make_bundle(
     from collector.identity import bundle as bundles  # noqa: PLC0415
     from collector.identity import station, tokens  # noqa: PLC0415
     from collector.identity.certificates import pem  # noqa: PLC0415
+    from collector.releases.shelf import ReleaseRefused, Shelf  # noqa: PLC0415
 
     target = target or Path(f"{box_id}.bundle")
     section, now_ms, token = station.section_of(config), SystemClock().wall_ms(), tokens.make_token()
     try:
         authority = station.open_authority(config)
+        release_keys = Shelf(config.data / "releases").trusted_keys()
     except ConfigInvalid as error:
         refuse_config(error)
+    except ReleaseRefused as error:
+        raise click.ClickException(str(error)) from None
     server = bundles.Server(
-        section.names[0], section.listen[1], config.broker_port_of_boxes, pem(authority.certificate)
+        section.names[0], section.listen[1], config.broker_port_of_boxes, pem(authority.certificate), release_keys
     )
     with opened(config) as database, database.write() as connection:
         change(connection)
@@ -186,6 +190,8 @@ def _make_bundle(
             raise click.ClickException(f"{target}: cannot be written: {error.strerror}") from None
     click.echo(f"Bundle for {box_id}: {target}. Good once, for 72 hours. On the box: edge-agent enrol {target.name}")
     click.echo(f"Authority, to be compared on the box: {authority.fingerprint}")
+    for key in release_keys:
+        click.echo(f"Release key, pinned on the box: {key}")
 
 
 @box.command("replace")

@@ -40,6 +40,8 @@ from collector.ingest.proof import by_certificate, by_secret
 from collector.ingest.receipts import Receipts
 from collector.ingest.upload import Uploads
 from collector.locks import PARTS, take_part
+from collector.releases.door import ReleaseDoor
+from collector.releases.shelf import Shelf
 from collector.restore import refuse_half_restored
 from collector.retention import Retention
 from collector.store import audit
@@ -271,7 +273,8 @@ def _start_gate(base: Foundation, upload_app: Starlette) -> str:
     config, section = base.config, section_of(base.config)
     authority = open_authority(config)
     giving = enrolments(config, authority, base.database, base.clock)
-    gate = Gate(authority, giving, Peers(base.database), upload_app, base.clock)
+    releases = ReleaseDoor(base.database, Shelf(config.data / "releases"), base.clock)
+    gate = Gate(authority, giving, Peers(base.database), upload_app, base.clock, releases=releases)
     try:
         server = HttpServer(section.listen, base.stop)
     except OSError as error:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from collector.fleet.completeness import Where
-from collector.store import boxes, clips, identities, ledger
+from collector.store import boxes, clips, identities, ledger, releases
 from collector.store.database import Connection
 from collector.store.desk import Wanted, list_episodes, list_incidents
 from collector.store.overview import list_boxes
@@ -146,6 +146,29 @@ def print_registered(connection: Connection, zone: tzinfo, as_json: bool) -> Non
         for box in boxes.list_boxes(connection)
     ]
     _print(rows, as_json, zone)
+
+
+def print_releases(connection: Connection, zone: tzinfo, as_json: bool) -> None:
+    """Releases, the newest first; `offered` is false once it was stopped, or taken back by too many boxes."""
+    rows = [
+        {
+            "version": each.version,
+            "ring": each.ring,
+            "offered": each.offer.is_open,
+            "runs_on": each.runs,
+            "taken_back_by": each.returns,
+            "stopped_ms": each.stopped_ms,
+            "stopped_by": each.stopped_by,
+            "added_ms": each.added_ms,
+        }
+        for each in releases.list_releases(connection)
+    ]
+    _print(rows, as_json, zone)
+
+
+def print_progress(connection: Connection, zone: tzinfo, as_json: bool) -> None:
+    """Every box with the release that it runs and what became of the last update."""
+    _print([vars(each) for each in releases.progress(connection)], as_json, zone)
 
 
 def _print(rows: Sequence[Row], as_json: bool, zone: tzinfo) -> None:

@@ -33,6 +33,7 @@ from edge_agent.outbox.budget import DiskBudget
 from edge_agent.outbox.errors import OutboxInUse
 from edge_agent.outbox.outbox import Outbox
 from edge_agent.recording.clip_thread import ClipThread
+from edge_agent.update.telling import update_health
 from edge_agent.uplink.errors import CommandRefused
 from edge_agent.uplink.mqtt import Broker, MqttLink, Tls
 from edge_agent.uplink.tus import UploadServer
@@ -176,6 +177,7 @@ class Agent:
             cameras=tuple(camera.health(mono_ms) for camera in self._cameras.values()),
             host=self._host.sample(),
             outbox=self._outbox.stats(),
+            update=update_health(self._config.update.root),
         )
 
     def _command_snapshot(self, command: messages.Command) -> Mapping[str, str]:

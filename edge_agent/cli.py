@@ -5,47 +5,25 @@ Exit codes: 0 well, 1 something failed, 78 the configuration is wrong.
 
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from edge_agent.config import CameraSection, EdgeConfig, load_edge_config
+from edge_agent.cli_options import DEFAULT_DATA, config_option, load
+from edge_agent.cli_update import update
+from edge_agent.config import CameraSection, EdgeConfig
 from edge_agent.vision.settings import MotionSettings
 from vonggac.daemon.config import ConfigInvalid
 from vonggac.daemon.logs import configure_logs
 from vonggac.daemon.program import refuse_config
 from vonggac.daemon.quantities import parse_duration_s
 
-DEFAULT_CONFIG = Path("/etc/vonggac/edge.yaml")
-DEFAULT_DATA = Path("/var/lib/vonggac-agent")
 _LONGEST_TUNE_S = 7200
-
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-def _config_option(*, required_file: bool = True) -> Callable[[Command], Command]:
-    return click.option(
-        "--config",
-        "config_path",
-        type=click.Path(path_type=Path, dir_okay=False),
-        default=DEFAULT_CONFIG if required_file else None,
-        show_default=required_file,
-        help="The agent's configuration file.",
-    )
-
-
-def _load(path: Path) -> EdgeConfig:
-    try:
-        return load_edge_config(path)
-    except ConfigInvalid as error:
-        refuse_config(error)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -56,10 +34,10 @@ def main() -> None:
 
 
 @main.command()
-@_config_option()
+@config_option()
 def run(config_path: Path) -> None:
     """Run the agent until it is told to stop."""
-    config = _load(config_path)
+    config = load(config_path)
     from edge_agent.agent import run_agent  # noqa: PLC0415 - OpenCV and PyAV take a second to load
 
     try:
@@ -70,11 +48,11 @@ def run(config_path: Path) -> None:
 
 
 @main.command()
-@_config_option()
+@config_option()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def check(config_path: Path, as_json: bool) -> None:
     """Try configuration, disk, clock, broker, collector and cameras: a line each. Exit 0, 1 or 78."""
-    config = _load(config_path)
+    config = load(config_path)
     from edge_agent.agent import check_agent  # noqa: PLC0415
 
     well = True
@@ -91,7 +69,7 @@ def check(config_path: Path, as_json: bool) -> None:
 
 @main.command()
 @click.argument("source")
-@_config_option(required_file=False)
+@config_option(required_file=False)
 @click.option("--camera", help="Take zones and sensitivity of this camera in the configuration.")
 @click.option("--json", "as_json", is_flag=True, help="A line for each episode, and a summary.")
 @click.option("--overlay", type=click.Path(path_type=Path), help="Write an MP4 with what was seen drawn into it.")
@@ -112,7 +90,7 @@ def detect(
     """
     if (config_path is None) != (camera is None):
         raise click.UsageError("--config and --camera go together")
-    settings = MotionSettings() if config_path is None else _settings_of(_load(config_path), str(camera))
+    settings = MotionSettings() if config_path is None else _settings_of(load(config_path), str(camera))
     from edge_agent.camera.source import SourceAddress  # noqa: PLC0415
     from edge_agent.camera.unavailable import CameraUnavailable  # noqa: PLC0415
     from edge_agent.detect import detect as look_through  # noqa: PLC0415
@@ -178,7 +156,7 @@ def detect(
 
 @main.command()
 @click.argument("camera")
-@_config_option()
+@config_option()
 @click.option("--for", "span", default="10m", show_default=True, help="How long to watch; two hours at most.")
 @click.option("--source", help="Watch this recording in place of the camera, with the camera's settings.")
 @click.option("--night", is_flag=True, help="With the settings of the night.")
@@ -196,7 +174,7 @@ def tune(
     picture: Path | None,
 ) -> None:
     """Watch a camera for a while; say what would alarm, and which mask, zone or sensitivity would help."""
-    config = _load(config_path)
+    config = load(config_path)
     section = _section_of(config, camera)
     try:
         seconds = parse_duration_s(span)
@@ -248,11 +226,11 @@ def _episode_line(episode: Any) -> dict[str, Any]:
 
 
 @main.command()
-@_config_option()
+@config_option()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def outbox(config_path: Path, as_json: bool) -> None:
     """What waits on this box for the collector's receipt."""
-    config = _load(config_path)
+    config = load(config_path)
     from edge_agent.outbox.inspect import read_parked, read_stats  # noqa: PLC0415
 
     try:
@@ -273,13 +251,13 @@ def outbox(config_path: Path, as_json: bool) -> None:
 
 
 @main.command()
-@_config_option()
+@config_option()
 @click.option("--deep", is_flag=True, help="Read every clip and compare its hash.")
 @click.option("--repair", is_flag=True, help="Mend what is provably safe. The agent must not run.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a finding.")
 def fsck(config_path: Path, deep: bool, repair: bool, as_json: bool) -> None:
     """Check that everything on this box is as promised. Exit 1 when something is not."""
-    config = _load(config_path)
+    config = load(config_path)
     from edge_agent.outbox.errors import OutboxInUse  # noqa: PLC0415
     from edge_agent.outbox.fsck import check_outbox  # noqa: PLC0415
 
@@ -302,7 +280,7 @@ def fsck(config_path: Path, deep: bool, repair: bool, as_json: bool) -> None:
 
 @main.command()
 @click.argument("bundle", type=click.Path(path_type=Path, exists=True))
-@_config_option()
+@config_option()
 @click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
@@ -337,6 +315,8 @@ def enrol(bundle: Path, config_path: Path, data: Path, authority: str | None, ca
                 f"{identity.facts.box} is enrolled with {identity.facts.url}; its keys stand in {identity.folder}"
             )
             click.echo(f"Authority: {read.fingerprint}")
+            for key in read.release_keys:
+                click.echo(f"Release key, pinned: {key}")
             click.echo(f"{config_path}: {'was there and is left as it is' if existed else 'written'}")
     except (BundleUnusable, exchange.AnswerRefused, exchange.NoAnswer, ConfigInvalid) as error:
         raise click.ClickException(str(error)) from None
@@ -352,6 +332,9 @@ def enrol(bundle: Path, config_path: Path, data: Path, authority: str | None, ca
             f"{card or bundle}: secrets could not be removed ({error.strerror}): destroy it. The token is burnt",
             err=True,
         )
+
+
+main.add_command(update)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from vonggac.daemon.config import (
 )
 
 LEAST_KBPS = 16
+PINNED_KEYS = Path("/etc/vonggac/release.keys")
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Point = tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]]
@@ -223,6 +224,22 @@ class DiskSection(Section):
         return DiskLimits(self.budget, self.keep_free, self.keep_free_share)
 
 
+class UpdateSection(Section):
+    """Where releases lie, whose signatures count, and how long a new one has to prove itself."""
+
+    root: ConfigPath = Path("/opt/vonggac")
+    keys: ConfigPath = PINNED_KEYS
+    probation: Annotated[Duration, Field(ge=1, le=240)] = 180.0
+    steady: Annotated[Duration, Field(ge=0, le=120)] = 60.0
+    poll: Annotated[Duration, Field(ge=0.1, le=30)] = 5.0
+
+    @model_validator(mode="after")
+    def _can_be_passed(self) -> "UpdateSection":
+        if self.steady >= self.probation:
+            raise ValueError("update.steady must be shorter than update.probation: nothing could pass")
+        return self
+
+
 class EdgeConfig(Section):
     """The whole file."""
 
@@ -237,6 +254,7 @@ class EdgeConfig(Section):
     collector: CollectorSection
     uplink: UplinkSection = UplinkSection()
     disk: DiskSection = DiskSection()
+    update: UpdateSection = UpdateSection()
     cameras: Annotated[tuple[CameraSection, ...], Field(min_length=1)]
 
     @field_validator("cameras")

@@ -62,11 +62,14 @@ class Server:
     https_port: int
     broker_port: int
     authority_pem: bytes
+    release_keys: tuple[str, ...] = ()
 
 
 def write_bundle(target: Path, box: str, token: str, cameras: tuple[Camera, ...], server: Server, now_ms: int) -> None:
     """A folder, or a zip when the name ends so; open to nobody else. Raises FileExistsError, OSError."""
     files = {wire.AUTHORITY: server.authority_pem, wire.TOKEN: f"{token}\n".encode()}
+    if server.release_keys:
+        files[wire.RELEASE_KEYS] = "".join(f"{key}\n" for key in server.release_keys).encode()
     for camera in cameras:
         if camera.password is not None:
             files[f"{wire.SECRETS}/{camera.told.name}"] = f"{camera.password}\n".encode()

@@ -25,10 +25,12 @@ from collector.identity.authority import AUTHORITY, SERVER, SERVER_KEY, Authorit
 from collector.identity.enrol import Enrolments
 from collector.identity.peers import PEER, Peer, PeerRefused, Peers
 from collector.identity.requests import RequestRefused
+from collector.releases.door import ReleaseDoor
 from collector.store.errors import StoreUnavailable
 from vonggac.daemon.clock import Clock
 from vonggac.daemon.logs import get_logger
 from vonggac.wire import enrolment as wire
+from vonggac.wire.release import ARCHIVE_PATH, RELEASE_PATH
 
 log = get_logger(__name__)
 
@@ -83,6 +85,7 @@ class Gate:
         upload_app: ASGIApp | None,
         clock: Clock,
         patience_s: float = PATIENCE_S,
+        releases: ReleaseDoor | None = None,
     ) -> None:
         self.patience_s = patience_s
         self._authority = authority
@@ -98,6 +101,10 @@ class Gate:
             Route(wire.RENEW_PATH, self._answering(self._renew), methods=["POST"]),
             Route(wire.WHOAMI_PATH, self._answering(self._whoami), methods=["GET"]),
         ]
+        if releases is not None:
+            self._releases = releases
+            routes.append(Route(RELEASE_PATH, self._answering(self._release), methods=["GET"]))
+            routes.append(Route(f"{ARCHIVE_PATH}/{{sha256}}", self._answering(self._archive), methods=["GET"]))
         if upload_app is not None:
             routes.append(Mount("/upload", upload_app))
         self.app = Starlette(routes=routes)
@@ -197,6 +204,13 @@ class Gate:
 
     async def _whoami(self, request: Request) -> Response:
         return JSONResponse({"v": wire.VERSION, "box": await run_in_threadpool(self.box_of, request)})
+
+    async def _release(self, request: Request) -> Response:
+        return await run_in_threadpool(lambda: self._releases.wanted(self.box_of(request)))
+
+    async def _archive(self, request: Request) -> Response:
+        sha256 = str(request.path_params["sha256"])
+        return await run_in_threadpool(lambda: self._releases.archive(self.box_of(request), sha256))
 
 
 class GateProtocol(H11Protocol):

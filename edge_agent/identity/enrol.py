@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from cryptography.hazmat.primitives import serialization
 
+from edge_agent.config import PINNED_KEYS
 from edge_agent.identity import exchange
 from edge_agent.identity import folder as files
 from edge_agent.identity.folder import Facts
@@ -26,7 +27,7 @@ from vonggac.wire.enrolment import ENROL_PATH, EnrolRequest, encode, statement
 
 def enrol(read: Read, data: Path, config: Path, clock: Clock) -> files.Identity:
     """Steps 2 to 4. Raises BundleUnusable, exchange.AnswerRefused, exchange.NoAnswer, OSError."""
-    facts, folder = read.facts, data / "identity"
+    facts, folder, pinned = read.facts, data / "identity", read.release_keys
     if files.is_enrolled(folder):
         raise BundleUnusable(f"{folder}: this box is enrolled already. To enrol it anew, remove that folder first")
     make_folder(data)
@@ -53,9 +54,12 @@ def enrol(read: Read, data: Path, config: Path, clock: Clock) -> files.Identity:
             make_folder(data / wire.SECRETS)
             (data / wire.SECRETS).chmod(0o700)
             write_durably(data / wire.SECRETS / camera.name, secret)
+    make_folder(config.parent)
+    keys = config.parent / wire.RELEASE_KEYS
+    if pinned:  # root's, beside the configuration: the agent could else choose its own
+        write_durably(keys, read.files[wire.RELEASE_KEYS], mode=0o644)
     if not config.exists():
-        make_folder(config.parent)
-        write_durably(config, configuration(facts, data, frozenset(read.files)), mode=0o644)
+        write_durably(config, configuration(facts, data, frozenset(read.files), keys), mode=0o644)
     files.write_facts(folder, Facts(facts.box, facts.url, facts.made_ms))
     write_durably(folder / files.TLS, files.key_pem(key) + issued.certificate.encode("ascii"))
     (folder / files.NEXT).unlink(missing_ok=True)
@@ -74,7 +78,7 @@ def was_enrolled_with(facts: Bundle, data: Path) -> bool:
     return (known.box, known.made_ms) == (facts.box, facts.made_ms)
 
 
-def configuration(facts: Bundle, data: Path, given: frozenset[str]) -> bytes:
+def configuration(facts: Bundle, data: Path, given: frozenset[str], keys: Path) -> bytes:
     """The agent's configuration, as the bundle describes it."""
     cameras = []
     for camera in facts.cameras:
@@ -92,5 +96,7 @@ def configuration(facts: Bundle, data: Path, given: frozenset[str]) -> bytes:
         "collector": {"url": facts.url},
         "cameras": cameras,
     }
+    if keys != PINNED_KEYS:
+        content["update"] = {"keys": str(keys)}
     head = "# Written by `edge-agent enrol`; configs/edge.yaml shows every option.\n"
     return (head + yaml.safe_dump(content, allow_unicode=True, sort_keys=False)).encode()

@@ -31,6 +31,8 @@ from collector.identity.station import Keeper
 from collector.ingest.clip_store import ClipStore
 from collector.ingest.proof import by_certificate
 from collector.ingest.upload import Uploads
+from collector.releases.door import ReleaseDoor
+from collector.releases.shelf import Shelf
 from collector.store import boxes, identities
 from tests.support.clock import FakeClock
 from tests.support.databases import fresh_database
@@ -79,7 +81,9 @@ class Office:
         enrolments = Enrolments(self.authority, self.database, self.clock.wall_ms, life)
         self.clips = ClipStore(self.database, folder, self.clock, lambda box, sha256: None, 0)
         uploads = Uploads(self.clips, by_certificate(peers, self.clock.wall_ms), 1_000_000).app()
-        self.gate = Gate(self.authority, enrolments, peers, uploads, self.clock, patience_s)
+        self.shelf = Shelf(folder / "releases")
+        releases = ReleaseDoor(self.database, self.shelf, self.clock)
+        self.gate = Gate(self.authority, enrolments, peers, uploads, self.clock, patience_s, releases)
         self.keeper = Keeper(self.authority, self.gate, self.database, self.clock)
         self._stop = Stop()
         server = HttpServer(("127.0.0.1", 0), self._stop)

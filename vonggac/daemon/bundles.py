@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from vonggac.wire import bundle as wire
 from vonggac.wire.bundle import Bundle
 from vonggac.wire.enrolment import TOKEN
+from vonggac.wire.release import parse_keys
 
 Answer = TypeVar("Answer")
 Content = Callable[[str], bytes | None]
@@ -46,6 +47,14 @@ class Read:
             return x509.load_pem_x509_certificate(self.files[wire.AUTHORITY]).fingerprint(hashes.SHA256()).hex()
         except ValueError:
             raise BundleUnusable(f"{wire.AUTHORITY}: is no certificate. Copy the bundle again") from None
+
+    @property
+    def release_keys(self) -> tuple[str, ...]:
+        """The keys that it pins. Raises BundleUnusable."""
+        try:
+            return parse_keys(self.files.get(wire.RELEASE_KEYS, b"").decode("ascii", "replace"))
+        except ValueError as error:
+            raise BundleUnusable(f"{wire.RELEASE_KEYS}: {error}. Make a new bundle") from None
 
     def expect_authority(self, fingerprint: str | None) -> None:
         """Compare it with what the installer was told. Raises BundleUnusable."""

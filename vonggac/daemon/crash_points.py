@@ -39,6 +39,20 @@ POINTS = frozenset(
         "alert.marked",
         "retention.clip.marked",
         "retention.clip.unlinked",
+        "update.fetching",
+        "update.fetched",
+        "update.unpacking",
+        "update.unpacked",
+        "update.placed",
+        "update.noted",
+        "update.switched",
+        "update.restarted",
+        "update.watching",
+        "update.passed",
+        "update.proven",
+        "update.returning",
+        "update.returned",
+        "update.back",
     }
 )
 

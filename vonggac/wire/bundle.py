@@ -4,6 +4,7 @@
     authority.pem     the authority that the server's certificates must come from
     token             good once, for this box, for 72 hours
     secrets/CAMERA    a camera's password, where it has one
+    release.keys      the keys whose releases the box takes, where the collector trusts any
 
 The sums tell a damaged stick, not a thief: who can write the bundle can write them too. Pure.
 """
@@ -17,10 +18,11 @@ from vonggac.wire.ids import is_box_id, is_camera_name
 
 VERSION = 1
 FACTS, AUTHORITY, TOKEN, SECRETS = "box.json", "authority.pem", "token", "secrets"
+RELEASE_KEYS = "release.keys"
 MAX_FILE_BYTES = 64 * 1024
 _HTTPS = re.compile(r"https://[A-Za-z0-9.:\[\]-]{1,255}")
 _SUM = re.compile(r"[0-9a-f]{64}")
-_NAME = re.compile(r"authority\.pem|token|secrets/[a-z0-9][a-z0-9_-]{0,39}")
+_NAME = re.compile(r"authority\.pem|token|release\.keys|secrets/[a-z0-9][a-z0-9_-]{0,39}")
 
 
 @dataclass(frozen=True, kw_only=True)

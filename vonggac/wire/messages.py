@@ -152,6 +152,22 @@ class OutboxHealth:
 
 
 @dataclass(frozen=True, kw_only=True)
+class UpdateHealth:
+    """The release that runs (`version`), and how far the last update has come.
+
+    `step` is "idle", "fetching" (`percent`), "unpacking", "probation", "returning", "returned", "refused" or "done";
+    `target` the release that it is about, `reason` why it was refused or taken back, `since_ms` when it got there.
+    """
+
+    version: str
+    step: str = "idle"
+    target: str | None = None
+    reason: str | None = None
+    percent: int | None = None
+    since_ms: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Heartbeat(Body):
     """Every 30 s, and once right after birth: true figures only."""
 
@@ -160,6 +176,7 @@ class Heartbeat(Body):
     cameras: tuple[CameraHealth, ...]
     host: BoxHealth
     outbox: OutboxHealth
+    update: UpdateHealth | None = None
 
 
 # --- sequenced events --------------------------------------------------------------------------------------------

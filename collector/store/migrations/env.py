@@ -5,6 +5,7 @@ from alembic import context
 
 from collector.store.schema import metadata
 from collector.store.schema_identity import certificates  # noqa: F401 - makes its tables known
+from collector.store.schema_releases import releases  # noqa: F401 - likewise
 
 engine = sa.create_engine(context.config.attributes["url"])
 with engine.connect() as connection:
