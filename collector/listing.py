@@ -86,7 +86,7 @@ def print_episodes(connection: Connection, zone: tzinfo, as_json: bool, since_ms
             "clips": [clip.id for clip in episode.clips if clip.state == "stored"],
             "late_ms": episode.late_ms,
         }
-        for episode in list_episodes(connection, Wanted(since_ms=since_ms, limit=limit))
+        for episode in list_episodes(connection, Wanted(since_ms=since_ms, limit=limit))[0]
     ]
     _print(rows, as_json, zone)
 
@@ -126,7 +126,7 @@ def print_incidents(connection: Connection, zone: tzinfo, as_json: bool, since_m
             "owner": incident.owner,
             "outcome": incident.outcome,
         }
-        for incident in list_incidents(connection, Wanted(since_ms=since_ms, limit=limit))
+        for incident in list_incidents(connection, Wanted(since_ms=since_ms, limit=limit))[0]
     ]
     _print(rows, as_json, zone)
 

@@ -105,6 +105,12 @@ def list_cameras(connection: Connection, *, box: str | None = None, configured: 
     return [Camera(**row._mapping) for row in connection.execute(query)]
 
 
+def find_camera(connection: Connection, camera: str) -> Camera | None:
+    """One camera, configured or not."""
+    row = connection.execute(select(*_CAMERA).where(cameras.c.id == camera)).one_or_none()
+    return None if row is None else Camera(**row._mapping)
+
+
 def ensure_camera(connection: Connection, box: str, name: str, now_ms: int) -> str:
     """The camera's id; an event may name a camera before any birth did."""
     camera = camera_id(box, name)

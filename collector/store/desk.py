@@ -4,13 +4,14 @@ Lists run newest first and are paged by key: (start_ms, id) of the last row that
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, case, exists, func, insert, or_, select, true, update
+from sqlalchemy import Connection, case, exists, func, insert, select, update
 
 from collector.store.clips import Clip
 from collector.store.live import note_change
+from collector.store.paging import Key, Page, Way, of_reach, read_page, unindexed, within
 from collector.store.reach import EVERYWHERE, Place, Reach
 from collector.store.schema import (
     alerts,
@@ -24,7 +25,6 @@ from collector.store.schema import (
     snapshots,
 )
 
-Key = tuple[int, str]
 SCREEN = "screen"  # the channel of the post's own screen, which is always there
 Row = dict[str, Any]
 
@@ -136,7 +136,7 @@ class Picture:
     incident: str | None
 
 
-_EPISODE_COLUMNS = tuple(
+EPISODE_COLUMNS = tuple(
     episodes.c[name]
     for name in (
         "id", "box", "camera", "start_ms", "last_ms", "end_ms", "rectangle", "zones", "score", "kind", "reason",
@@ -153,20 +153,21 @@ _INCIDENT_COLUMNS = tuple(
 # --- episodes ----------------------------------------------------------------------------------------------------
 
 
-def list_episodes(connection: Connection, wanted: Wanted) -> list[Episode]:
-    """Episodes, newest first."""
-    query = _paged(select(*_EPISODE_COLUMNS), episodes.c, wanted)
-    return _whole(connection, [dict(row) for row in connection.execute(query).mappings()])
+def list_episodes(connection: Connection, wanted: Wanted) -> tuple[list[Episode], Key | None]:
+    """Episodes, newest first, and where the list goes on; None at its end."""
+    way = within(connection, episodes.c.camera, wanted.reach, wanted.camera)
+    page = _page_of(connection, EPISODE_COLUMNS, way, wanted)
+    return whole_episodes(connection, page.rows), page.more
 
 
 def find_episode(connection: Connection, episode: str) -> Episode | None:
     """One episode, None where there is none."""
-    query = select(*_EPISODE_COLUMNS).where(episodes.c.id == episode)
-    whole = _whole(connection, [dict(row) for row in connection.execute(query).mappings()])
+    query = select(*EPISODE_COLUMNS).where(episodes.c.id == episode)
+    whole = whole_episodes(connection, [dict(row) for row in connection.execute(query).mappings()])
     return whole[0] if whole else None
 
 
-def _whole(connection: Connection, rows: list[Row]) -> list[Episode]:
+def whole_episodes(connection: Connection, rows: list[Row]) -> list[Episode]:
     """Episodes' rows with what belongs to them: three queries for any number of rows."""
     ids = [row["id"] for row in rows]
     if not ids:
@@ -203,12 +204,21 @@ def _whole(connection: Connection, rows: list[Row]) -> list[Episode]:
 # --- incidents ---------------------------------------------------------------------------------------------------
 
 
-def list_incidents(connection: Connection, wanted: Wanted) -> list[Incident]:
-    """Incidents with their episodes, newest first."""
-    query = _paged(select(*_INCIDENT_COLUMNS), incidents.c, wanted)
-    if wanted.state is not None:
-        query = query.where(incidents.c.state == wanted.state)
-    return _with_episodes(connection, [dict(row) for row in connection.execute(query).mappings()])
+def list_incidents(connection: Connection, wanted: Wanted) -> tuple[list[Incident], Key | None]:
+    """Incidents with their episodes, newest first, and where the list goes on; None at its end."""
+    way = within(connection, incidents.c.camera, wanted.reach, wanted.camera)
+    if wanted.state == "new" and wanted.camera is None:  # few, wherever they are
+        rest = (of_reach(incidents.c.camera, wanted.reach),) if wanted.reach != EVERYWHERE else ()
+        way = Way(paths=(incidents.c.state == wanted.state,), rest=rest)
+    elif wanted.state is not None:
+        way = replace(way, rest=(*way.rest, unindexed(incidents.c.state) == wanted.state))
+    page = _page_of(connection, _INCIDENT_COLUMNS, way, wanted)
+    return _with_episodes(connection, page.rows), page.more
+
+
+def _page_of(connection: Connection, columns: Sequence[Any], way: Way, wanted: Wanted) -> Page:
+    bounded = replace(way, since_ms=wanted.since_ms, until_ms=wanted.until_ms)
+    return read_page(connection, columns, bounded, wanted.after, wanted.limit)
 
 
 def find_incident(connection: Connection, incident: str) -> Incident | None:
@@ -225,14 +235,14 @@ def _with_episodes(connection: Connection, rows: list[Row]) -> list[Incident]:
     members = [
         dict(row)
         for row in connection.execute(
-            select(*_EPISODE_COLUMNS)
+            select(*EPISODE_COLUMNS)
             .join(incident_episodes, incident_episodes.c.episode == episodes.c.id)
             .where(incident_episodes.c.incident.in_(ids))
             .order_by(episodes.c.start_ms, episodes.c.id)
         ).mappings()
     ]
     of_incident: dict[str | None, list[Episode]] = {}
-    for episode in _whole(connection, members):
+    for episode in whole_episodes(connection, members):
         of_incident.setdefault(episode.incident, []).append(episode)
     standing = (
         select(cameras.c.id, boxes.c.commune, boxes.c.site)
@@ -256,14 +266,11 @@ def incident_of_episode(connection: Connection, episode: str) -> str | None:
 
 def neighbours(connection: Connection, incident: Incident, reach: Reach = EVERYWHERE) -> Neighbours:
     """The next newer and the next older incident in the feed."""
-    key = (incident.start_ms, incident.id)
-    start, name = incidents.c.start_ms, incidents.c.id
-    mine = select(name).where(_in_reach(incidents.c.camera, reach)).limit(1)
-    older = mine.where(_before(start, name, key)).order_by(start.desc(), name.desc())
-    newer = mine.where(or_(start > key[0], and_(start == key[0], name > key[1]))).order_by(start, name)
-    return Neighbours(
-        newer=connection.execute(newer).scalar_one_or_none(), older=connection.execute(older).scalar_one_or_none()
-    )
+    key, columns = (incident.start_ms, incident.id), (incidents.c.start_ms, incidents.c.id)
+    way = within(connection, incidents.c.camera, reach)
+    older = read_page(connection, columns, way, key, 1).rows
+    newer = read_page(connection, columns, way, key, 1, newest_first=False).rows
+    return Neighbours(newer=newer[0]["id"] if newer else None, older=older[0]["id"] if older else None)
 
 
 def waiting_in(connection: Connection, reach: Reach = EVERYWHERE) -> Waiting:
@@ -346,37 +353,6 @@ def find_alert(connection: Connection, alert: str) -> Row | None:
     query = select(*(alerts.c[name] for name in columns)).where(alerts.c.id == alert)
     row = connection.execute(query).mappings().one_or_none()
     return None if row is None else dict(row)
-
-
-# --- paging ------------------------------------------------------------------------------------------------------
-
-
-def _paged(query: Select[Any], columns: Any, wanted: Wanted) -> Select[Any]:
-    if wanted.reach != EVERYWHERE:
-        query = query.where(_in_reach(columns.camera, wanted.reach))
-    if wanted.camera is not None:
-        box, name = wanted.camera
-        if box is not None:
-            query = query.where(columns.camera == f"{box}/{name}")
-        else:
-            query = query.where(columns.camera.in_(select(cameras.c.id).where(cameras.c.name == name)))
-    if wanted.since_ms is not None:
-        query = query.where(columns.start_ms >= wanted.since_ms)
-    if wanted.until_ms is not None:
-        query = query.where(columns.start_ms < wanted.until_ms)
-    if wanted.after is not None:
-        query = query.where(_before(columns.start_ms, columns.id, wanted.after))
-    return query.order_by(columns.start_ms.desc(), columns.id.desc()).limit(wanted.limit)
-
-
-def _in_reach(camera: Any, reach: Reach) -> Any:
-    if reach == EVERYWHERE:
-        return true()
-    return camera.in_(select(cameras.c.id).where(reach.holds(cameras.c.box)))
-
-
-def _before(start: Any, name: Any, key: Key) -> Any:
-    return or_(start < key[0], and_(start == key[0], name < key[1]))
 
 
 def zones_of(members: Iterable[Episode]) -> tuple[str, ...]:

@@ -3,10 +3,10 @@ decided on, so of two people who press at once one is told that it was too late.
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, insert, select, update
 
 from collector.store.live import note_change
-from collector.store.schema import incident_history, incidents
+from collector.store.schema import episodes, incident_episodes, incident_history, incidents
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +39,8 @@ def take_step(connection: Connection, incident: str, step: Step, now_ms: int) ->
     )
     if changed.rowcount != 1:
         return False
+    members = select(incident_episodes.c.episode).where(incident_episodes.c.incident == incident)
+    connection.execute(update(episodes).where(episodes.c.id.in_(members)).values(outcome=step.outcome))
     line = {"incident": incident, "wall_ms": now_ms, "who": step.who, "action": step.action, "note": step.note}
     connection.execute(insert(incident_history).values(**line))
     note_change(connection, "incident", incident, now_ms)

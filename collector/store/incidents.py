@@ -143,8 +143,10 @@ def grow_incident(connection: Connection, span: IncidentSpan, now_ms: int) -> No
 
 
 def add_member(connection: Connection, incident: str, episode: str, now_ms: int) -> None:
-    """Put an episode into an incident; once."""
+    """Put an episode into an incident, and what was decided of it with it; once."""
     insert_ignoring(connection, incident_episodes, incident=incident, episode=episode, added_ms=now_ms)
+    decided = select(incidents.c.outcome).where(incidents.c.id == incident)
+    connection.execute(update(episodes).where(episodes.c.id == episode).values(outcome=decided.scalar_subquery()))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -104,6 +104,27 @@ def list_boxes(connection: Connection, box: str | None = None, reach: Reach = EV
     ]
 
 
+@dataclass(frozen=True)
+class CameraName:
+    """A camera to choose from, and where it hangs."""
+
+    id: str
+    site: str
+    commune: str
+
+
+def camera_names(connection: Connection, reach: Reach = EVERYWHERE, limit: int | None = None) -> list[CameraName]:
+    """Cameras that are configured, within reach, by commune, site and id."""
+    query = (
+        select(cameras.c.id, boxes.c.site, boxes.c.commune)
+        .join(boxes, boxes.c.id == cameras.c.box)
+        .where(cameras.c.configured, boxes.c.removed_ms.is_(None), reach.holds(cameras.c.box))
+        .order_by(boxes.c.commune, boxes.c.site, cameras.c.id)
+        .limit(limit)
+    )
+    return [CameraName(*row) for row in connection.execute(query)]
+
+
 def _cameras(
     connection: Connection, health_of: dict[str, tuple[dict[str, CameraHealth], int]], box: str | None
 ) -> list[CameraView]:

@@ -214,6 +214,7 @@ episodes = Table(
     Column("snapshot_sha256", Text),  # the best one named so far
     Column("clock", Text, nullable=False),  # its worth when the times were told; "unknown" = by a later boot alone
     Column("outbox", Text),  # that last spoke of it
+    Column("outcome", Text),  # its incident's, kept here for search
     Column("first_received_ms", BigInteger, nullable=False),
     Column("received_ms", BigInteger, nullable=False),
     # When the alert rules last looked. NULL = they have to look (again): whatever changes the row sets it to NULL,

@@ -5,10 +5,12 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from collector.alerts.incidents import Outcome
 from collector.store import desk as rows
 from collector.store.clips import find_clip
 from collector.store.desk import Wanted
 from collector.store.overview import list_boxes
+from collector.store.search import Sought, find_episodes
 from collector.web import shapes
 from collector.web.access import refuse, require_reach
 from collector.web.auditing import note, note_view
@@ -63,12 +65,22 @@ def wanted_of(asked: Asked, *more: str) -> Wanted:
 
 
 def episodes(desk: Desk, asked: Asked) -> Response:
-    """Episodes, newest first; `next` continues the list, null at its end."""
-    wanted = wanted_of(asked)
+    """Episodes, newest first; `next` continues the list, null at its end. A page may hold fewer than `limit`."""
+    wanted = wanted_of(asked, "zone", "kind", "outcome")
+    query = query_of(asked, *asked.request.query_params)
+    sought = Sought(
+        camera=wanted.camera,
+        zone=query.text("zone"),
+        kind=query.text("kind"),
+        outcome=query.one_of("outcome", [outcome.value for outcome in Outcome]),
+        since_ms=wanted.since_ms,
+        until_ms=wanted.until_ms,
+        reach=wanted.reach,
+    )
     with desk.database.read() as connection:
-        found = rows.list_episodes(connection, wanted)
-    more = cursor(found[-1].start_ms, found[-1].id) if len(found) == wanted.limit else None
-    return JSONResponse({"items": [shapes.episode_json(episode) for episode in found], "next": more})
+        found = find_episodes(connection, sought, wanted.after, wanted.limit)
+    items = [shapes.episode_json(episode) for episode in found.episodes]
+    return JSONResponse({"items": items, "next": None if found.more is None else cursor(*found.more)})
 
 
 def episode(desk: Desk, asked: Asked) -> Response:
@@ -87,11 +99,11 @@ def incidents(desk: Desk, asked: Asked) -> Response:
     """Incidents, newest first, with how many wait for somebody."""
     wanted = wanted_of(asked, "state")
     with desk.database.read() as connection:
-        found = rows.list_incidents(connection, wanted)
+        found, more = rows.list_incidents(connection, wanted)
         waiting = rows.waiting_in(connection, asked.who.reach)
-    more = cursor(found[-1].start_ms, found[-1].id) if len(found) == wanted.limit else None
     items = [shapes.incident_json(incident) for incident in found]
-    return JSONResponse({"items": items, "next": more, "waiting": waiting.new})
+    following = None if more is None else cursor(*more)
+    return JSONResponse({"items": items, "next": following, "waiting": waiting.new})
 
 
 def incident(desk: Desk, asked: Asked) -> Response:

@@ -17,7 +17,21 @@ from starlette.types import ASGIApp
 
 from collector.store.database import Database
 from collector.store.errors import StoreUnavailable
-from collector.web import api, audit_log, deleting, gaps, handling, lent, metrics, mutes, pages, signing_in
+from collector.web import (
+    api,
+    audit_log,
+    cameras,
+    days,
+    deleting,
+    gaps,
+    handling,
+    lent,
+    metrics,
+    mutes,
+    pages,
+    searching,
+    signing_in,
+)
 from collector.web.access import SecurityHeaders, asked_of, guard, identify, identity_of_session, look_at
 from collector.web.desk import Desk, Handler, WebSettings
 from collector.web.live import Live, LiveEvent
@@ -50,6 +64,7 @@ ROUTES: tuple[Entry, ...] = (
     Entry("GET", "/api/v1/boxes", "see_fleet", api.boxes, "api"),
     Entry("GET", "/api/v1/gaps", "see_fleet", gaps.answer, "api"),
     Entry("GET", "/api/v1/cameras", "see_fleet", api.cameras, "api"),
+    Entry("GET", "/api/v1/cameras/{box}/{name}/day", "see_incidents", days.answer, "api"),
     Entry("GET", "/api/v1/episodes", "see_incidents", api.episodes, "api"),
     Entry("GET", "/api/v1/episodes/{id}", "see_incidents", api.episode, "api"),
     Entry("GET", "/api/v1/incidents", "see_incidents", api.incidents, "api"),
@@ -69,6 +84,9 @@ ROUTES: tuple[Entry, ...] = (
     Entry("GET", "/incidents/{id}/card", "see_incidents", pages.card, "page"),
     Entry("POST", "/incidents/{id}/ack", "acknowledge", pages.acknowledge, "page"),
     Entry("POST", "/incidents/{id}/step", "acknowledge", handling.step_page, "page"),
+    Entry("GET", "/search", "see_incidents", searching.page, "page"),
+    Entry("GET", "/episodes/{id}", "see_incidents", pages.episode, "page"),
+    Entry("GET", "/cameras", "see_incidents", cameras.wall, "page"),
     Entry("GET", "/mutes", "see_incidents", mutes.page, "page"),
     Entry("POST", "/mutes", "mute", mutes.begin, "page"),
     Entry("POST", "/mutes/{id}/lift", "mute", mutes.lift, "page"),

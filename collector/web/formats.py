@@ -1,6 +1,6 @@
 """How figures and times look to a person. Unknown is "—", never 0. Pure: the moment comes in as an argument."""
 
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal
 
 from collector.web.query import rfc3339
@@ -77,6 +77,10 @@ class Formats:
         """The moment in the page's time zone."""
         return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC).astimezone(self._zone)
 
+    def local_time(self, ms: int) -> datetime:
+        """The moment in the page's time zone, for what reckons with days."""
+        return datetime.fromtimestamp(ms / 1000, self._zone)
+
     def moment(self, ms: int | None) -> str:
         """dd/MM/yyyy HH:mm:ss"""
         local = self.local(ms)
@@ -105,6 +109,19 @@ class Formats:
                 continue
             return max(0, round(begins.timestamp() * 1000)) if 1970 <= begins.year < 9999 else None
         return None
+
+    def day_after_ms(self, begins_ms: int) -> int:
+        """Local midnight of the day after, in UTC milliseconds."""
+        local = self.local_time(begins_ms).date() + timedelta(days=1)
+        return round(datetime.combine(local, datetime.min.time(), self._zone).timestamp() * 1000)
+
+    def iso_day(self, ms: int) -> str:
+        """2026-11-26, for addresses."""
+        return f"{self.local_time(ms):%Y-%m-%d}"
+
+    def short_clock(self, ms: int) -> str:
+        """HH:mm"""
+        return f"{self.local_time(ms):%H:%M}"
 
     def minute_of_day(self, text: str) -> int | None:
         """`14:35` or `14h35` as 875; None for what is no time of day. 24:00 is the end of the day."""

@@ -1,5 +1,6 @@
 """The pages for officers and technicians: feed, incident, boxes."""
 
+import json
 from dataclasses import dataclass
 
 from starlette.responses import RedirectResponse, Response
@@ -11,13 +12,16 @@ from collector.store.desk import Episode, Wanted
 from collector.store.identities import papers as papers_of
 from collector.store.overview import BoxView, list_boxes
 from collector.store.presence import completeness_of
-from collector.web.access import is_own_path
+from collector.store.reach import Place
+from collector.store.wall import path_of
+from collector.web.access import is_own_path, require_reach
 from collector.web.api import INCIDENT_STATES, incident_of, query_of, take
+from collector.web.cameras import beside
 from collector.web.cards import card_of, days_of
 from collector.web.desk import Asked, Desk
 from collector.web.handling import colleagues
 from collector.web.problems import not_found
-from collector.web.query import cursor
+from collector.web.query import cursor, require_uuid
 from collector.web.render import render
 
 ON_ONE_PAGE = 40
@@ -33,7 +37,10 @@ _RANK = {
 
 @dataclass(frozen=True, kw_only=True)
 class Showing:
-    """The episode that an incident's page shows, and its clip in milliseconds from the clip's first frame."""
+    """The episode that an incident's page shows, and its clip in milliseconds from the clip's first frame.
+
+    The episode began `lead_ms` after that frame; `track` is where the thing was: JSON of [[t_ms, x, y], …] after it.
+    """
 
     episode: Episode
     clip: Clip | None
@@ -41,6 +48,8 @@ class Showing:
     motion_from_ms: int = 0
     motion_to_ms: int = 0
     duration_ms: int = 0
+    lead_ms: int = 0
+    track: str | None = None
 
 
 def home(desk: Desk, asked: Asked) -> Response:
@@ -51,16 +60,15 @@ def home(desk: Desk, asked: Asked) -> Response:
     state = query.one_of("state", INCIDENT_STATES)
     wanted = Wanted(state=state, after=query.after(), limit=ON_ONE_PAGE, reach=asked.who.reach)
     with desk.database.read() as connection:
-        found = rows.list_incidents(connection, wanted)
+        found, more = rows.list_incidents(connection, wanted)
         waiting = rows.waiting_in(connection, asked.who.reach)
-    more = cursor(found[-1].start_ms, found[-1].id) if len(found) == ON_ONE_PAGE else None
     return render(
         desk,
         asked,
         "feed.html",
         days=days_of(found, asked.formats, asked.now_ms),
         waiting=waiting,
-        more=more,
+        more=None if more is None else cursor(*more),
         state=state,
         is_first_page=wanted.after is None,
     )
@@ -76,29 +84,49 @@ def incident(desk: Desk, asked: Asked) -> Response:
     """One incident: clip, reason, episodes, acknowledgement, neighbours."""
     wanted = query_of(asked, "episode").text("episode")
     found = incident_of(desk, asked)
-    with desk.database.read() as connection:
-        beside = rows.neighbours(connection, found, asked.who.reach)
-        history = rows.incident_history_of(connection, found.id)
-        others = colleagues(connection, found) if asked.who.may("acknowledge") else []
-        waiting = rows.waiting_in(connection, asked.who.reach)
     chosen = next((episode for episode in found.episodes if episode.id == wanted), None)
     if wanted is not None and chosen is None:
         raise not_found("episode", wanted)
     chosen = chosen or next((each for each in found.episodes if _playable(each)), None)
     chosen = chosen or next(iter(found.episodes), None)
-    showing = None if chosen is None else _showing(chosen)
+    with desk.database.read() as connection:
+        showing = None if chosen is None else _showing(chosen, path_of(connection, chosen.id))
+        others_then = [] if chosen is None else beside(connection, chosen, Place(found.commune, found.site))
+        neighbours = rows.neighbours(connection, found, asked.who.reach)
+        history = rows.incident_history_of(connection, found.id)
+        others = colleagues(connection, found) if asked.who.may("acknowledge") else []
+        waiting = rows.waiting_in(connection, asked.who.reach)
     return render(
         desk,
         asked,
         "incident.html",
         incident=found,
         showing=showing,
-        beside=beside,
+        beside=neighbours,
+        others=others_then,
         history=history,
         incident_zones=rows.zones_of(found.episodes),
         colleagues=[name for name in others if name != found.owner],
         waiting=waiting,
     )
+
+
+def episode(desk: Desk, asked: Asked) -> Response:
+    """An episode that nobody was told of; any other stands on its incident's page."""
+    query_of(asked)
+    name = require_uuid(asked.request.path_params["id"], "episode")
+    with desk.database.read() as connection:
+        found = rows.find_episode(connection, name)
+    if found is None:
+        raise not_found("episode", name)
+    place = require_reach(desk, asked, found.box, "episode", name)
+    if found.incident is not None:
+        return RedirectResponse(f"/incidents/{found.incident}?episode={found.id}", 303)
+    with desk.database.read() as connection:
+        showing = _showing(found, path_of(connection, found.id))
+        others = beside(connection, found, place)
+        waiting = rows.waiting_in(connection, asked.who.reach)
+    return render(desk, asked, "episode.html", showing=showing, place=place, others=others, waiting=waiting)
 
 
 def acknowledge(desk: Desk, asked: Asked) -> Response:
@@ -124,7 +152,7 @@ def _playable(episode: Episode) -> bool:
     return any(clip.state == "stored" for clip in episode.clips)
 
 
-def _showing(episode: Episode) -> Showing:
+def _showing(episode: Episode, path: list[list[float]]) -> Showing:
     clip = next((each for each in episode.clips if each.state == "stored"), None) or next(iter(episode.clips), None)
     if clip is None or clip.first_frame_ms is None or not clip.duration_ms:
         return Showing(episode=episode, clip=clip)
@@ -139,6 +167,8 @@ def _showing(episode: Episode) -> Showing:
         motion_from_ms=begin_ms,
         motion_to_ms=min(max(begin_ms, lead_ms + episode.last_ms - episode.start_ms), clip.duration_ms),
         duration_ms=clip.duration_ms,
+        lead_ms=lead_ms,
+        track=json.dumps(path, separators=(",", ":")) if path else None,
     )
 
 

@@ -56,7 +56,7 @@ def cursor(*key: int | str) -> str:
     return base64.urlsafe_b64encode(json.dumps(key, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
-def parse_cursor(text: str) -> tuple[int, str]:
+def parse_cursor(text: str, where: str = "after") -> tuple[int, str]:
     """The (milliseconds, id) that `cursor` wrapped."""
     try:
         key = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
@@ -67,8 +67,8 @@ def parse_cursor(text: str) -> tuple[int, str]:
             return ms, name
     raise Problem(
         400,
-        "after: is no place in this list.",
-        where="after",
+        f"{where}: is no place in this list.",
+        where=where,
         hint="Send back the `next` of the last answer unchanged.",
     )
 
@@ -109,8 +109,12 @@ class Query:
 
     def after(self) -> tuple[int, str] | None:
         """The place in the list where the last answer ended."""
-        text = self.text("after")
-        return None if text is None else parse_cursor(text)
+        return self.place("after")
+
+    def place(self, name: str) -> tuple[int, str] | None:
+        """A place in a list."""
+        text = self.text(name)
+        return None if text is None else parse_cursor(text, name)
 
     def one_of(self, name: str, choices: Iterable[str]) -> str | None:
         """One of the words that are allowed."""

@@ -170,6 +170,11 @@ def test_the_auditor_finds_who_watched_a_clip(open_as, site):
 PAGES = (
     "/",
     "/?state=new",
+    "/search",
+    "/search?camera=truong-tieu-hoc/nha-xe",
+    "/search?time=lúc nào",
+    "/search?camera=truong-tieu-hoc/hanh-lang&time=hôm qua 14:35",
+    "/cameras",
     "/mutes",
     "/boxes",
     "/boxes/truong-tieu-hoc",

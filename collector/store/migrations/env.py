@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import context
 
 from collector.store.schema import metadata
+from collector.store.schema_desk import NOT_MOTION  # noqa: F401 - makes its indexes known
 from collector.store.schema_identity import certificates  # noqa: F401 - makes its tables known
 from collector.store.schema_releases import releases  # noqa: F401 - likewise
 

@@ -22,6 +22,7 @@ function wire() {
     if (video.videoWidth === 0) say(isHevc ? words.hevc : words.broken);
   });
 
+  follow(video);
   const strip = document.getElementById("strip");
   if (!strip) return;
   const played = document.getElementById("played");
@@ -34,6 +35,48 @@ function wire() {
     const place = strip.getBoundingClientRect();
     video.currentTime = ((event.clientX - place.left) / place.width) * length;
   });
+}
+
+/** The moving box over the clip: dashed where anything moved at all, solid where it was at this moment. */
+function follow(video) {
+  const track = document.getElementById("track");
+  if (!track) return;
+  const points = JSON.parse(track.dataset.track);
+  const lead = Number(track.dataset.lead);
+  const [x0, y0, x1, y1] = track.dataset.box.split(" ").map(Number);
+  const [whole, now] = track.querySelectorAll("rect");
+  const spread = (axis) => Math.max(...points.map((point) => point[axis])) - Math.min(...points.map((point) => point[axis]));
+  // The rectangle is the union over the whole time: without the way that the centre went, the thing itself is left.
+  const wide = Math.max(x1 - x0 - spread(1), 0.04);
+  const tall = Math.max(y1 - y0 - spread(2), 0.04);
+  const lay = (rect, x, y, width, height) => {
+    const [w, h] = [video.videoWidth, video.videoHeight];
+    for (const [name, value] of Object.entries({ x: x * w, y: y * h, width: width * w, height: height * h })) {
+      rect.setAttribute(name, value.toFixed(1));
+    }
+  };
+  const draw = () => {
+    if (!video.videoWidth) return;
+    track.setAttribute("viewBox", `0 0 ${video.videoWidth} ${video.videoHeight}`); // lies as the picture does
+    lay(whole, x0, y0, x1 - x0, y1 - y0);
+    const at = video.currentTime * 1000 - lead;
+    const next = points.findIndex((point) => point[0] >= at);
+    const isMoving = at >= points[0][0] - 200 && at <= points.at(-1)[0] + 200;
+    whole.toggleAttribute("hidden", !isMoving);
+    now.toggleAttribute("hidden", !isMoving);
+    if (!isMoving) return;
+    const after = points[next < 0 ? points.length - 1 : next];
+    const before = points[Math.max((next < 0 ? points.length : next) - 1, 0)];
+    const part = after[0] > before[0] ? Math.min(Math.max((at - before[0]) / (after[0] - before[0]), 0), 1) : 1;
+    const [x, y] = [1, 2].map((axis) => before[axis] + (after[axis] - before[axis]) * part);
+    lay(now, x - wide / 2, y - tall / 2, wide, tall);
+  };
+  const onFrame = () => {
+    draw();
+    video.requestVideoFrameCallback?.(onFrame);
+  };
+  if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(onFrame);
+  for (const name of ["loadeddata", "seeked", "timeupdate"]) video.addEventListener(name, draw);
 }
 
 /** Bring the page up to date; a clip that plays is left alone. */

@@ -1,0 +1,135 @@
+"""Search: episodes by camera, zone, kind, outcome and time, and the days on which there is footage."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Text, and_, cast, func, literal, select, union_all
+
+from collector.store.desk import EPISODE_COLUMNS, Episode, whole_episodes
+from collector.store.paging import Key, Way, of_reach, read_page, unindexed, within
+from collector.store.reach import EVERYWHERE, Reach
+from collector.store.schema import clips, episodes
+from collector.store.schema_desk import NOT_MOTION, STORED
+
+MOTION = "motion"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sought:
+    """What is looked for; `camera` is (box or None, name), `since_ms` ≤ start < `until_ms`."""
+
+    camera: tuple[str | None, str] | None = None
+    zone: str | None = None
+    kind: str | None = None
+    outcome: str | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    reach: Reach = EVERYWHERE
+
+
+@dataclass(frozen=True)
+class Found:
+    """Episodes in order of the page, and where to go on; see paging.Page."""
+
+    episodes: list[Episode]
+    more: Key | None
+    is_cut: bool
+
+
+def find_episodes(
+    connection: Connection, sought: Sought, key: Key | None, limit: int, *, newest_first: bool = True
+) -> Found:
+    """Episodes beyond the key, `limit` at most."""
+    page = read_page(connection, EPISODE_COLUMNS, _way(connection, sought), key, limit, newest_first=newest_first)
+    return Found(whole_episodes(connection, page.rows), page.more, page.is_cut)
+
+
+def _way(connection: Connection, sought: Sought) -> Way:
+    way = within(connection, episodes.c.camera, sought.reach, sought.camera)
+    paths, rest = way.paths, [*way.rest]
+    kind, outcome = sought.kind, sought.outcome
+    rare = _rare(kind, outcome) if sought.camera is None else None
+    if rare is not None:
+        # Along what is rare everywhere; of each it is asked where it was.
+        paths = (rare,)
+        if sought.reach != EVERYWHERE:
+            rest = [of_reach(episodes.c.camera, sought.reach)]
+        kind, outcome = (kind, None) if outcome is not None else (None, None)
+    if kind is not None:
+        rest.append(unindexed(episodes.c.kind) == kind)
+    if outcome is not None:
+        rest.append(unindexed(episodes.c.outcome) == outcome)
+    if sought.zone is not None:
+        rest.append(_touches(connection, sought.zone))
+    return replace(way, paths=paths, rest=rest, since_ms=sought.since_ms, until_ms=sought.until_ms)
+
+
+def _rare(kind: str | None, outcome: str | None) -> ColumnElement[bool] | None:
+    if outcome is not None:
+        return episodes.c.outcome == outcome
+    return None if kind is None or kind == MOTION else and_(episodes.c.kind == kind, NOT_MOTION)
+
+
+def _touches(connection: Connection, zone: str) -> ColumnElement[bool]:
+    """The zone stands in the list: in its JSON, which both databases keep as it was written."""
+    find = func.instr if connection.dialect.name == "sqlite" else func.strpos
+    found: ColumnElement[bool] = find(cast(episodes.c.zones, Text), json.dumps(zone)) > 0
+    return found
+
+
+@dataclass(frozen=True)
+class DayKept:
+    """What is here of a day: episodes at all, and a clip that can be watched."""
+
+    episodes: bool = False
+    footage: bool = False
+
+
+def days_kept(
+    connection: Connection, camera: tuple[str | None, str] | None, reach: Reach, days: Sequence[tuple[int, int]]
+) -> list[DayKept]:
+    """For each day (its beginning and end in milliseconds) whether something is here of the cameras meant."""
+    seen = _days_with(connection, within(connection, episodes.c.camera, reach, camera), episodes.c.start_ms, days)
+    way = within(connection, clips.c.camera, reach, camera)
+    kept = _days_with(connection, replace(way, rest=(*way.rest, STORED)), clips.c.first_frame_ms, days)
+    return [DayKept(number in seen, number in kept) for number in range(len(days))]
+
+
+def _days_with(connection: Connection, way: Way, time: Any, days: Sequence[tuple[int, int]]) -> set[int]:
+    if not way.paths or not days:
+        return set()
+    asked = [
+        select(literal(number).label("day")).where(
+            select(time).where(each, time >= begin, time < end, *way.rest).exists()
+        )
+        for number, (begin, end) in enumerate(days)
+        for each in way.paths
+    ]
+    found: set[int] = set()
+    for start in range(0, len(asked), 400):
+        found |= set(connection.scalars(union_all(*asked[start : start + 400])))
+    return found
+
+
+def zones_seen(connection: Connection, sought: Sought, limit: int = 300) -> list[str]:
+    """The zones that the newest episodes touched: what one may look for."""
+    page = read_page(
+        connection, (episodes.c.start_ms, episodes.c.id, episodes.c.zones),
+        within(connection, episodes.c.camera, sought.reach, sought.camera), None, limit,
+    )  # fmt: skip
+    return sorted({zone for row in page.rows for zone in row["zones"]})
+
+
+def episodes_within(
+    connection: Connection, camera: str, since_ms: int, until_ms: int
+) -> list[tuple[str, int, int, float, str]]:
+    """(id, start, last motion, score, kind) of one camera's episodes, earliest first."""
+    of = episodes.c
+    query = (
+        select(of.id, of.start_ms, of.last_ms, of.score, of.kind)
+        .where(of.camera == camera, of.start_ms >= since_ms, of.start_ms < until_ms)
+        .order_by(of.start_ms)
+    )
+    return [tuple(row) for row in connection.execute(query)]
