@@ -144,8 +144,9 @@ def test_a_role_that_is_unknown_holds_no_right():
     assert set(RIGHTS_OF_ROLE) == set(ROLES)
 
 
-def test_only_the_login_and_the_language_are_public():
+def test_only_the_login_the_language_and_lent_pictures_are_public():
     assert {(entry.method, entry.path) for entry in ROUTES if entry.right == "public"} == {
+        ("GET", "/lent/{id}"),  # its address is the secret, and ends
         ("GET", "/login"),
         ("POST", "/login"),
         ("POST", "/language"),
