@@ -63,11 +63,11 @@ def _look(address: SourceAddress, deadlines: Deadlines, clock: Clock) -> str:
     first_ms = last_ms = 0.0
     reader = open_reader(address, deadlines, clock, Stop())
     try:
-        for packet, raw in reader.packets():
+        for packet in reader.packets():
             packets += 1
             size_bytes += len(packet.data)
             first_ms, last_ms = first_ms or packet.mono_ms, packet.mono_ms
-            pictures += len(reader.decode(packet, raw))
+            pictures += len(reader.decode(packet))
             if time.monotonic() - began > _LOOK_S:
                 break
     except CameraUnavailable as end:

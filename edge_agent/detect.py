@@ -131,9 +131,9 @@ def watch(
     try:
         gaze = Gaze(reader, None if all_frames else Attention(RestPolicy()), look, seen or Seen())
         try:
-            for packet, raw in reader.packets():
+            for packet in reader.packets():
                 packets += 1
-                gaze.take(packet, raw)
+                gaze.take(packet)
                 began_ms = packet.mono_ms if began_ms is None else began_ms
                 if longest_s is not None and packet.mono_ms - began_ms >= longest_s * 1000:
                     break

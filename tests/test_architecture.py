@@ -23,6 +23,8 @@ PURE = (
     "edge_agent.camera.attention",
     "edge_agent.camera.glance",
     "edge_agent.camera.ring",
+    "edge_agent.camera.rtp",
+    "edge_agent.camera.sdp",
     "edge_agent.camera.sizes",
     "edge_agent.camera.timeline",
     "collector.fleet.completeness",

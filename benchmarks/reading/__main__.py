@@ -73,8 +73,8 @@ def read(path: Path, attention: Attention | None) -> tuple[list[Found], Seen]:
 
     gaze = Gaze(reader, attention, look, seen)
     with suppress(CameraUnavailable):  # played to its end
-        for packet, raw in reader.packets():
-            gaze.take(packet, raw)
+        for packet in reader.packets():
+            gaze.take(packet)
     gaze.finish()
     reader.close()
     return found, seen

@@ -10,16 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Protocol
 
-import av
-from av.video.stream import VideoStream
-
 from edge_agent.camera.attention import Attention
 from edge_agent.camera.gaze import Gaze, Look, Seen
 from edge_agent.camera.packets import Packet, StreamInfo
 from edge_agent.camera.reader import Deadlines, Moments, Reader, StopWish, open_reader
 from edge_agent.camera.source import SourceAddress
 from edge_agent.camera.stats import CaptureStats, Rate, State
-from edge_agent.camera.unavailable import CameraUnavailable
+from edge_agent.camera.unavailable import CameraUnavailable, NeedsDemuxer
 from vonggac.daemon.backoff import Backoff
 from vonggac.daemon.logs import get_logger
 
@@ -76,6 +73,7 @@ class Capture:
         self._seen = Seen()
         self._packets = self._discontinuities = 0
         self._last_packet_mono_ms: float | None = None
+        self._ordinary = True
 
     def stats(self) -> CaptureStats:
         """A snapshot, from any thread."""
@@ -107,6 +105,7 @@ class Capture:
             except CameraUnavailable as error:
                 if self._clock.mono_ms() - began_ms >= _SETTLED_MS:
                     self._backoff.reset()
+                self._ordinary = self._ordinary and not isinstance(error, NeedsDemuxer)
                 self._fail(error)
                 if error.reason == "ended" and self._address.kind == "file":
                     self._rest(pulse)
@@ -130,7 +129,7 @@ class Capture:
             pulse.beat()
 
     def _stream(self, pulse: Beat) -> None:
-        reader = open_reader(self._address, self._deadlines, self._clock, self._stop)
+        reader = open_reader(self._address, self._deadlines, self._clock, self._stop, ordinary=self._ordinary)
         reader.gather_s = _GATHER_S if self._on_frame is None else 0.0
         try:
             log.info(
@@ -153,7 +152,7 @@ class Capture:
         gives_up_ms = self._clock.mono_ms() + _LONGEST_GOP_MS
         gaze = None if self._on_frame is None else Gaze(reader, self._attention, self._on_frame, self._seen)
         jumps = 0
-        for packet, raw in self._until_end(reader, gaze):
+        for packet in self._until_end(reader, gaze):
             pulse.beat()
             self._packets += 1
             self._last_packet_mono_ms = packet.mono_ms
@@ -167,10 +166,10 @@ class Capture:
                 self._on_packet(packet, reader.info)
             if gaze is not None:
                 errors = self._seen.decode_errors
-                gaze.take(packet, raw)
+                gaze.take(packet)
                 self._tell_decode_errors(errors)
 
-    def _until_end(self, reader: Reader, gaze: Gaze | None) -> Iterator[tuple[Packet, "av.Packet[VideoStream]"]]:
+    def _until_end(self, reader: Reader, gaze: Gaze | None) -> Iterator[Packet]:
         """The reader's packets; the last pictures of a stream that ended are looked at before it is told."""
         try:
             yield from reader.packets()

@@ -7,9 +7,6 @@ kept since the last calm key frame. Who looks sees each picture once, never an e
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import av
-from av.video.stream import VideoStream
-
 from edge_agent.camera.attention import KEYS_APART_MS, LONGEST_REST_MS, Attention
 from edge_agent.camera.frames import Frame, Interest
 from edge_agent.camera.glance import Glance
@@ -22,8 +19,6 @@ Look = Callable[[Frame], Interest]
 
 _GATHER_S = 0.37
 _HOPELESS_DECODE_ERRORS = 50  # in a row: the decoder and the stream do not fit any more
-
-_Kept = tuple[Packet, "av.Packet[VideoStream]"]
 
 
 @dataclass(slots=True)
@@ -52,16 +47,16 @@ class Gaze:
         self._key_glance = Glance()
         self._key_unjudged = self._key_busy = self._kept_key_calm = False
         self._waiting: list[Frame] = []  # decoded, not looked at: would be, if something stirred now
-        self._kept: list[_Kept] = []  # since the key frame before, or at rest since the one looked at last
+        self._kept: list[Packet] = []  # since the key frame before, or at rest since the one looked at last
         self._looked_ms = self._key_glanced_ms = float("-inf")
         if attention is not None:
             attention.opened()
 
-    def take(self, packet: Packet, raw: "av.Packet[VideoStream]") -> None:
+    def take(self, packet: Packet) -> None:
         """Take the next packet; raises CameraUnavailable when nothing can be decoded any more."""
         attention = self._attention
         if attention is None:
-            for frame in self._decoded(packet, raw):
+            for frame in self._decoded(packet):
                 self._show(frame)
             return
         self._reader.gather_s = _GATHER_S if attention.patient else 0.0
@@ -71,15 +66,15 @@ class Gaze:
                 self._consider(attention, frame)
             self._waiting.clear()
         if attention.resting:
-            self._rest(attention, packet, raw, told)
+            self._rest(attention, packet, told)
             return
         if packet.is_key:
             self._kept.clear()
         if attention.keys_are_close and (packet.is_key or self._kept):
-            self._kept.append((packet, raw))
+            self._kept.append(packet)
         else:
             self._kept.clear()
-        for frame in self._decoded(packet, raw):
+        for frame in self._decoded(packet):
             self._consider(attention, frame)
 
     def finish(self) -> None:
@@ -90,24 +85,24 @@ class Gaze:
                 self._show(frame)
             return
         if attention.resting:
-            self._follow_back(attention, self._kept[-1][0].mono_ms)
+            self._follow_back(attention, self._kept[-1].mono_ms)
         for frame in self._flushed():
             self._consider(attention, frame)
 
     # --- at rest -------------------------------------------------------------------------------------------------
 
-    def _rest(self, attention: Attention, packet: Packet, raw: "av.Packet[VideoStream]", told: bool) -> None:
-        since_ms = packet.mono_ms - self._kept[0][0].mono_ms if self._kept else LONGEST_REST_MS
-        self._kept.append((packet, raw))
+    def _rest(self, attention: Attention, packet: Packet, told: bool) -> None:
+        since_ms = packet.mono_ms - self._kept[0].mono_ms if self._kept else LONGEST_REST_MS
+        self._kept.append(packet)
         if told or since_ms > LONGEST_REST_MS:
             self._follow_back(attention, packet.mono_ms)
         elif packet.is_key and since_ms >= KEYS_APART_MS:
             self._judge_key(attention)
-            frame = self._alone(packet, raw)
+            frame = self._alone(packet)
             if frame is None or self._key_glance.differs(frame.luma):
                 self._follow_back(attention, packet.mono_ms)
                 return
-            self._kept = [(packet, raw)]
+            self._kept = [packet]
             interest = self._show(frame)
             attention.looked(frame.mono_ms, interest)
             self._kept_key_calm = interest == "none"
@@ -117,10 +112,10 @@ class Gaze:
             if interest != "none" or not attention.rest(frame.mono_ms):
                 self._follow_back(attention, frame.mono_ms)
 
-    def _alone(self, packet: Packet, raw: "av.Packet[VideoStream]") -> Frame | None:
+    def _alone(self, packet: Packet) -> Frame | None:
         """The picture of a key frame, decoded with nothing before or behind it."""
         try:
-            frames = self._reader.decode_alone(packet, raw)
+            frames = self._reader.decode_alone(packet)
         except CameraUnavailable as error:
             self._fail(error)
             return None
@@ -131,15 +126,15 @@ class Gaze:
         attention.wake(now_ms)
         kept = list(self._kept)
         self._reader.restart_decoder(self._looked_ms)
-        for packet, raw in kept:
-            for frame in self._decoded(packet, raw):
+        for packet in kept:
+            for frame in self._decoded(packet):
                 self._consider(attention, frame)
 
     # --- awake and dozing ----------------------------------------------------------------------------------------
 
-    def _decoded(self, packet: Packet, raw: "av.Packet[VideoStream]") -> list[Frame]:
+    def _decoded(self, packet: Packet) -> list[Frame]:
         try:
-            frames = self._reader.decode(packet, raw)
+            frames = self._reader.decode(packet)
         except CameraUnavailable as error:
             self._fail(error)
             return []

@@ -148,13 +148,18 @@ def video_stream(container: InputContainer, address: SourceAddress) -> VideoStre
     return stream
 
 
+def sign_in_refused(address: SourceAddress) -> CameraUnavailable:
+    """The camera wants another user name or password."""
+    return _refusal(address, "unauthorised", "refuses the user name or password: check both")
+
+
 def explain(error: Exception, address: SourceAddress, deadline_s: float, *, opened: bool) -> CameraUnavailable:
     """The library's error in our words. Nothing of its own text gets through but the system's error name."""
     late = "stopped sending" if opened else "did not answer with video"
     if isinstance(error, (av.error.ExitError, av.error.TimeoutError, TimeoutError)) or _number(error) in _LATE:
         return _refusal(address, "timeout", f"{late} within {deadline_s:g} s: check its network and its power")
     if isinstance(error, (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)):
-        return _refusal(address, "unauthorised", "refuses the user name or password: check both")
+        return sign_in_refused(address)
     if isinstance(error, av.error.HTTPNotFoundError):
         return _refusal(address, "refused", "answers, but does not know this path: check the part after the host")
     if isinstance(error, av.error.HTTPError):

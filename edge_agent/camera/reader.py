@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol, cast
+from typing import Protocol
 
 import av
 import av.error
 import numpy as np
-from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from edge_agent.camera import opening
+from edge_agent.camera.feed import Feed, Unit, open_feed
 from edge_agent.camera.frames import Frame, Picture
 from edge_agent.camera.packets import Packet, StreamInfo
 from edge_agent.camera.parameter_sets import continues_picture, parameter_sets
@@ -27,9 +27,7 @@ from edge_agent.camera.unavailable import CameraUnavailable
 
 _REMEMBERED_PACKETS = 64  # longer than any reorder depth (16) with room for repeated stamps
 _OWN_CLOCK = Fraction(1, 90_000)
-_WAITED_MS = 1.0
 _CAUGHT_UP_MS = 20.0
-_CLOCKLESS = ("mpjpeg",)  # the demuxer counts frames as if they came at 25 a second
 
 
 class Moments(Protocol):
@@ -62,35 +60,34 @@ class Reader:
     """
 
     def __init__(
-        self, address: SourceAddress, container: InputContainer, deadlines: Deadlines, clock: Moments, stop: StopWish
+        self, address: SourceAddress, feed: Feed, deadlines: Deadlines, clock: Moments, stop: StopWish
     ) -> None:
         self._address = address
-        self._container = container
+        self._feed = feed
         self._deadlines = deadlines
         self._clock = clock
         self._stop = stop
-        self._stream = opening.video_stream(container, address)
-        self._configure_decoder(self._stream)
-        self._clockless = container.format.name in _CLOCKLESS or self._stream.time_base is None
-        time_base = _OWN_CLOCK if self._clockless else (self._stream.time_base or _OWN_CLOCK)
+        self._use_decoder()
+        time_base = feed.time_base or _OWN_CLOCK
         self._timeline = Timeline(time_base, jump_ms=max(deadlines.read_s, 1.0) * 1000.0)
         self.gather_s = 0.0
         self._held: list[Frame] = []
-        self._moments: dict[int, float] = {}
+        self._moments: dict[int | None, float] = {}
         self._last_mono_ms = self.shown_ms = self._arrival_ms = clock.mono_ms()
-        self._waited = False
         self._in_pieces: bool | None = None
         self._parameter_sets: frozenset[bytes] = frozenset()
-        rate = self._stream.average_rate or self._stream.guessed_rate
-        context = self._stream.codec_context
         self.info = StreamInfo(
-            codec=context.name,
-            width=context.width,
-            height=context.height,
-            fps=float(rate) if rate and not self._clockless and 0 < rate < 1000 else None,
+            codec=self._decoder.name,
+            width=self._decoder.width,
+            height=self._decoder.height,
+            fps=feed.fps,
             time_base=time_base,
-            header=stream_header(self._stream),
+            header=stream_header(feed.stream),
         )
+
+    def _use_decoder(self) -> None:
+        self._decoder = self._feed.stream.codec_context
+        self._decoder.thread_count = 1
 
     @property
     def jumps(self) -> int:
@@ -99,27 +96,27 @@ class Reader:
 
     def close(self) -> None:
         """Let go of the connection or device."""
-        self._container.close()
+        self._feed.close()
 
-    def packets(self) -> Iterator[tuple[Packet, "av.Packet[VideoStream]"]]:
-        """Yield each packet twice: ours, to keep, and the library's, to decode. Ends by stop or `CameraUnavailable`."""
+    def packets(self) -> Iterator[Packet]:
+        """Each packet as it comes. Ends by stop or `CameraUnavailable`."""
         offset, started_ms = 0, self._clock.mono_ms()
         while not self._stop.is_set():
             begin: int | None = None
             end = 0
-            for raw in self._whole_pictures():
+            for unit in self._whole_pictures():
                 if self._stop.is_set():
                     return
-                stamp = raw.dts if raw.dts is not None else raw.pts
+                stamp = unit.dts if unit.dts is not None else unit.pts
                 if self._address.kind == "file" and stamp is not None:
                     begin = stamp if begin is None else begin
-                    end = max(end, stamp + (raw.duration or self._one_frame()))
+                    end = max(end, stamp + (unit.duration or self._one_frame()))
                     due_ms = started_ms + float((stamp - begin + offset) * self.info.time_base) * 1000.0
                     if self._stop.wait(max(0.0, due_ms - self._clock.mono_ms()) / 1000.0):
                         return
                     self._arrival_ms = self._clock.mono_ms()
-                yield self._place(raw, offset), raw
-                if self._has_caught_up() and self._stop.wait(self.gather_s):
+                yield self._place(unit, offset)
+                if self._may_gather() and self._stop.wait(self.gather_s):
                     return
             if self._stop.is_set():
                 return
@@ -128,121 +125,99 @@ class Reader:
             offset += end - begin
             self._rewind()
 
-    def _has_caught_up(self) -> bool:
-        """The last packet had to be waited for, and it came no later than its like: nothing more lies in the socket.
-
-        Not for streams without a clock of their own, where lagging behind could not be seen.
-        """
+    def _may_gather(self) -> bool:
+        """Nothing more lies in the socket, and the last packet came no later than its like."""
         return (
             self.gather_s > 0
-            and self._waited
+            and self._feed.caught_up
             and self._address.kind in ("rtsp", "http")
-            and not self._clockless
             and self._arrival_ms - self._last_mono_ms < _CAUGHT_UP_MS
         )
 
-    def _place(self, raw: "av.Packet[VideoStream]", offset: int) -> Packet:
-        data = bytes(raw)
-        self._watch_parameters(data, raw.is_keyframe, raw.has_sidedata("new_extradata"))
-        pts, dts = (None, None) if self._clockless else (raw.pts, raw.dts)
-        pts = pts + offset if pts is not None else None
-        dts = dts + offset if dts is not None else None
+    def _place(self, unit: Unit, offset: int) -> Packet:
+        self._watch_parameters(unit)
+        clockless = self._feed.time_base is None
+        pts = None if clockless or unit.pts is None else unit.pts + offset
+        dts = None if clockless or unit.dts is None else unit.dts + offset
         placed = self._timeline.place(pts, dts, self._arrival_ms)
         self._last_mono_ms = placed.mono_ms
-        duration = None if self._clockless else raw.duration or None
-        return Packet(
-            data, placed.pts, placed.dts, duration, self.info.time_base, bool(raw.is_keyframe), placed.mono_ms
-        )
+        duration = None if clockless else unit.duration or None
+        return Packet(unit.data, placed.pts, placed.dts, duration, self.info.time_base, unit.is_key, placed.mono_ms)
 
-    def _watch_parameters(self, data: bytes, is_key: bool, announced: bool) -> None:
+    def _watch_parameters(self, unit: Unit) -> None:
         """A camera that is set to another size keeps its connection: parameter sets inside the key frame tell."""
-        if announced:
+        if unit.announces_change:
             raise CameraUnavailable("changed", opening.changed(self._address))
-        if not is_key:
+        if not unit.is_key:
             return
-        found = parameter_sets(self.info.codec, data)
+        found = parameter_sets(self.info.codec, unit.data)
         if self._parameter_sets and not found <= self._parameter_sets:
             raise CameraUnavailable("changed", opening.changed(self._address))
         self._parameter_sets = found or self._parameter_sets
 
-    def _whole_pictures(self) -> Iterator["av.Packet[VideoStream]"]:
+    def _whole_pictures(self) -> Iterator[Unit]:
         """Servers that repeat parameter sets before each slice make the demuxer cut a key frame in two: joined again.
 
         Only a stream whose first key frame came in pieces pays for it, with one frame's delay of its key frames.
         """
-        held: av.Packet[VideoStream] | None = None
+        held: Unit | None = None
         held_ms = 0.0
-        for raw in self._demux():
+        for unit in self._feed.units():
+            now_ms = self._clock.mono_ms()
             if held is not None:
-                now_ms, whole = self._arrival_ms, bytes(raw)
-                if continues_picture(self.info.codec, whole):
-                    held, self._in_pieces = _joined(held, raw), True
+                if continues_picture(self.info.codec, unit.data):
+                    held.data, self._in_pieces = held.data + unit.data, True
                     continue
                 if self._in_pieces is None:
                     self._in_pieces = False
                 self._arrival_ms = held_ms
                 yield held
-                held, self._arrival_ms = None, now_ms
-            if raw.is_keyframe and self._in_pieces is not False:
-                held, held_ms = raw, self._arrival_ms
+                held = None
+            if unit.is_key and self._in_pieces is not False:
+                held, held_ms = unit, now_ms
             else:
-                yield raw
+                self._arrival_ms = now_ms
+                yield unit
         if held is not None:
             yield held
-
-    def _demux(self) -> Iterator["av.Packet[VideoStream]"]:
-        asked_ms = self._clock.mono_ms()
-        try:
-            for raw in self._container.demux(self._stream):
-                self._arrival_ms = self._clock.mono_ms()
-                self._waited = self._arrival_ms - asked_ms >= _WAITED_MS
-                if raw.size:
-                    yield raw
-                asked_ms = self._clock.mono_ms()
-        except (av.error.FFmpegError, OSError) as error:
-            raise opening.explain(error, self._address, self._deadlines.read_s, opened=True) from None
 
     def _one_frame(self) -> int:
         return round(1 / (self.info.fps or 25.0) / self.info.time_base)
 
     def _rewind(self) -> None:
         """Open the file anew: cheaper to trust than a seek in a file whose index may lie."""
-        if self._stream.codec_context.is_open:
+        if self._decoder.is_open:
             self._held = self.flush()
-        self._container.close()
-        self._container = opening.open_container(self._address, self._deadlines, self._stop)
-        self._stream = opening.video_stream(self._container, self._address)
-        self._configure_decoder(self._stream)
+        self._feed.close()
+        self._feed = open_feed(self._address, self._deadlines, self._stop)
+        self._use_decoder()
         self._moments.clear()
 
-    @staticmethod
-    def _configure_decoder(stream: VideoStream) -> None:
-        stream.codec_context.thread_count = 1
-
-    def decode(self, packet: Packet, raw: "av.Packet[VideoStream]") -> list[Frame]:
+    def decode(self, packet: Packet) -> list[Frame]:
         """The pictures that this packet completes (none or several where a codec reorders)."""
-        if raw.pts is not None:
-            self._moments[raw.pts] = packet.mono_ms
-            if len(self._moments) > _REMEMBERED_PACKETS:
-                del self._moments[next(iter(self._moments))]
+        self._moments[packet.pts] = packet.mono_ms
+        if len(self._moments) > _REMEMBERED_PACKETS:
+            del self._moments[next(iter(self._moments))]
+        raw = av.Packet(packet.data)
+        raw.pts, raw.dts, raw.time_base, raw.is_keyframe = packet.pts, packet.dts, packet.time_base, packet.is_key
         try:
-            pictures = self._stream.codec_context.decode(raw)
+            pictures = self._decoder.decode(raw)
         except av.error.FFmpegError:
             raise CameraUnavailable("decode", opening.undecodable(self._address)) from None
         held, self._held = self._held, []
         return held + [self._frame(picture) for picture in pictures]
 
-    def decode_alone(self, packet: Packet, raw: "av.Packet[VideoStream]") -> list[Frame]:
+    def decode_alone(self, packet: Packet) -> list[Frame]:
         """The picture of a key frame, with nothing before or behind it; the decoder then stands as if just opened."""
         self.restart_decoder(packet.mono_ms)
-        frames = self.decode(packet, raw) + self.flush()
+        frames = self.decode(packet) + self.flush()
         self.restart_decoder(packet.mono_ms)
         return frames
 
     def restart_decoder(self, shown_ms: float) -> None:
         """Forget all pictures: the next packet is a key frame. Those of `shown_ms` and before have been seen."""
-        if self._stream.codec_context.is_open:
-            self._stream.codec_context.flush_buffers()
+        if self._decoder.is_open:
+            self._decoder.flush_buffers()
         self._held.clear()
         self._moments.clear()
         self.shown_ms = shown_ms
@@ -251,7 +226,7 @@ class Reader:
         """The pictures that the decoder still holds back for reordering; ask once, when `packets()` has ended."""
         held, self._held = self._held, []
         with suppress(av.error.FFmpegError):
-            held += [self._frame(picture) for picture in self._stream.codec_context.decode(None)]
+            held += [self._frame(picture) for picture in self._decoder.decode(None)]
         return held
 
     def _frame(self, picture: av.VideoFrame) -> Frame:
@@ -268,22 +243,16 @@ class Reader:
         )
 
 
-def open_reader(address: SourceAddress, deadlines: Deadlines, clock: Moments, stop: StopWish) -> Reader:
-    """Open a source within `deadlines.open_s`; raises `CameraUnavailable`."""
-    container = opening.open_container(address, deadlines, stop)
+def open_reader(
+    address: SourceAddress, deadlines: Deadlines, clock: Moments, stop: StopWish, *, ordinary: bool = True
+) -> Reader:
+    """Open a source within `deadlines.open_s`; raises `CameraUnavailable`. `ordinary`: see `open_feed`."""
+    feed = open_feed(address, deadlines, stop, ordinary=ordinary)
     try:
-        return Reader(address, container, deadlines, clock, stop)
+        return Reader(address, feed, deadlines, clock, stop)
     except CameraUnavailable:
-        container.close()
+        feed.close()
         raise
-
-
-def _joined(first: "av.Packet[VideoStream]", second: "av.Packet[VideoStream]") -> "av.Packet[VideoStream]":
-    whole = cast("av.Packet[VideoStream]", av.Packet(bytes(first) + bytes(second)))
-    stamps = first if first.pts is not None else second
-    whole.stream, whole.time_base, whole.is_keyframe = first.stream, first.time_base, True
-    whole.pts, whole.dts, whole.duration = stamps.pts, stamps.dts, stamps.duration
-    return whole
 
 
 def stream_header(stream: VideoStream) -> bytes:

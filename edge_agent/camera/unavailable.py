@@ -20,3 +20,7 @@ class CameraUnavailable(Exception):
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
         self.reason: Reason = reason
+
+
+class NeedsDemuxer(CameraUnavailable):
+    """The same, and from now on only FFmpeg's own client is to be tried: the stream is not of the ordinary kind."""

@@ -43,9 +43,9 @@ def test_a_file_plays_in_real_time_byte_for_byte_and_then_ends(tmp_path: Path, c
     packets, frames = [], []
     stream = reader.packets()
     for _ in stamps:
-        packet, raw = next(stream)
+        packet = next(stream)
         packets.append(packet)
-        frames += reader.decode(packet, raw)
+        frames += reader.decode(packet)
     with pytest.raises(CameraUnavailable) as ended:
         next(stream)
     assert ended.value.reason == "ended"
@@ -57,7 +57,7 @@ def test_a_file_plays_in_real_time_byte_for_byte_and_then_ends(tmp_path: Path, c
 def test_a_looped_file_goes_on_without_a_step_in_time(tmp_path: Path) -> None:
     source = video.encode(tmp_path / "s.mp4", stamps_ms=range(0, 2000, 100), gop=10, b_frames=2)
     reader = _open(f"{source}?loop=1")
-    packets = [packet for packet, _ in _first(reader, 70)]
+    packets = _first(reader, 70)
     once = [data for data, _ in video.samples(source)]
     assert [packet.data for packet in packets] == (once * 4)[:70]
     stamps = [packet.dts for packet in packets if packet.dts is not None]
@@ -75,7 +75,7 @@ def test_the_last_pictures_of_a_file_are_looked_at_though_the_codec_reorders(tmp
         wait_until(lambda: watched.capture.stats().state == "unavailable", 5, "the end")
         assert len(watched.frames) == 10
     reader = _open(f"{source}?loop=1")
-    looked = (frame for packet, raw in itertools.islice(reader.packets(), 25) for frame in reader.decode(packet, raw))
+    looked = (frame for packet in itertools.islice(reader.packets(), 25) for frame in reader.decode(packet))
     seen = [round(frame.mono_ms) for frame in looked]
     assert {b - a for a, b in itertools.pairwise(seen)} == {100, 40}  # 40: what this file says of its last picture
     assert len(seen) > 20
@@ -85,7 +85,7 @@ def test_the_last_pictures_of_a_file_are_looked_at_though_the_codec_reorders(tmp
 def test_luma_is_a_view_of_the_right_size_whatever_the_width(tmp_path: Path) -> None:
     for size in ((64, 48), (50, 38), (322, 242)):
         reader = _open(video.encode(tmp_path / "s.mp4", stamps_ms=(0, 100), size=size))
-        (frame, *_) = [frame for packet, raw in _first(reader, 1) for frame in reader.decode(packet, raw)]
+        (frame, *_) = [frame for packet in _first(reader, 1) for frame in reader.decode(packet)]
         assert frame.luma.shape == (size[1], size[0])
         assert frame.luma.dtype == np.uint8
         assert not frame.luma.flags.owndata
@@ -134,9 +134,9 @@ def _play(path: Path) -> CameraUnavailable:
     """Play to the end, whatever it is, looking at every picture that can be decoded."""
     try:
         reader = _open(path)
-        for packet, raw in reader.packets():
+        for packet in reader.packets():
             with suppress(CameraUnavailable):
-                reader.decode(packet, raw)
+                reader.decode(packet)
     except CameraUnavailable as told:
         return told
     raise AssertionError("a file ends by saying so")

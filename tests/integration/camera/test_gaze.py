@@ -36,8 +36,8 @@ def watch(path: Path, watcher: Watcher, attention: Attention | None) -> Seen:
     reader = open_reader(SourceAddress.parse(str(path)), Deadlines(), now, now)
     gaze = Gaze(reader, attention, watcher.look, seen)
     with suppress(CameraUnavailable):  # played to its end
-        for packet, raw in reader.packets():
-            gaze.take(packet, raw)
+        for packet in reader.packets():
+            gaze.take(packet)
     gaze.finish()
     reader.close()
     return seen

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.camera.reader import Deadlines, open_reader
+from edge_agent.camera.feed import DemuxerFeed, RtspFeed, open_feed
+from edge_agent.camera.reader import Deadlines, open_reader, stream_header
 from edge_agent.camera.source import SourceAddress
 from edge_agent.camera.unavailable import CameraUnavailable
 from edge_agent.recording.clip import ClipWriter
@@ -98,6 +99,40 @@ def _slices(codec: str, units: list[bytes]) -> list[bytes]:
     if codec == "h264":
         return [unit for unit in units if unit[0] & 0x1F in (1, 5)]
     return [unit for unit in units if unit[0] >> 1 & 0x3F < 32]
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_our_own_client_and_ffmpegs_bring_the_same(folder: Path, codec: str) -> None:
+    source = video.encode(folder / f"same-{codec}.mp4", codec, range(0, 3000, 50), gop=10, size=(320, 240))
+    address_of = {True: RtspFeed, False: DemuxerFeed}
+    told = {}
+    with rtsp_server.RtspServer(source, {"h264": "h264", "hevc": "h265"}[codec]) as running:
+        for ordinary, kind in address_of.items():
+            stop = Stop()
+            feed = open_feed(SourceAddress.parse(running.url), Deadlines(5, 5), stop, ordinary=ordinary)
+            assert isinstance(feed, kind)
+            units = list(itertools.islice(feed.units(), 50))
+            first = units[0].pts or 0
+            context = feed.stream.codec_context
+            told[ordinary] = (
+                (context.name, context.width, context.height, feed.time_base, bool(stream_header(feed.stream))),
+                [
+                    (_slices(codec, _started(unit.data)), unit.is_key, (unit.pts or 0) - first, unit.dts == unit.pts)
+                    for unit in units
+                ],
+            )
+            feed.close()
+    assert told[True] == told[False]
+    assert any(is_key for _, is_key, _, _ in told[True][1])
+
+
+def test_the_end_that_a_camera_tells_is_heard(folder: Path) -> None:
+    source = video.encode(folder / "short.mp4", "h264", range(0, 1500, 50), gop=10, size=(160, 120))
+    with rtsp_server.RtspServer(source) as running:
+        feed = open_feed(SourceAddress.parse(running.url), Deadlines(5, 5), Stop())
+        assert isinstance(feed, RtspFeed)
+        assert len(list(feed.units())) == 30
+        feed.close()
 
 
 @pytest.mark.parametrize("auth", ["digest", "basic"])
