@@ -1,5 +1,6 @@
 """What tests of several folders stand on."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,14 @@ ARGUMENTS = [
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
 ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked slow wait for VONGGAC_SLOW=1."""
+    if os.environ.get("VONGGAC_SLOW") != "1":
+        for item in items:
+            if item.get_closest_marker("slow") is not None:
+                item.add_marker(pytest.mark.skip(reason="slow: VONGGAC_SLOW=1 runs it"))
 
 
 @pytest.fixture(scope="session")

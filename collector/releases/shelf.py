@@ -73,12 +73,15 @@ class Shelf:
         shutil.rmtree(part, ignore_errors=True)
         make_folder(self.folder)
         part.mkdir()
-        for archive in signed.manifest.archives:
-            _copy(source / archive.file, part / archive.file, archive)
-        write_durably(part / wire.MANIFEST, signed.text.encode(), mode=0o644)
-        write_durably(part / wire.SIGNATURE, signed.signature.encode(), mode=0o644)
-        os.sync()
-        rename_durably(part, target)
+        try:
+            for archive in signed.manifest.archives:
+                _copy(source / archive.file, part / archive.file, archive)
+            write_durably(part / wire.MANIFEST, signed.text.encode(), mode=0o644)
+            write_durably(part / wire.SIGNATURE, signed.signature.encode(), mode=0o644)
+            os.sync()
+            rename_durably(part, target)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
         return signed
 
     def _read(self, source: Path) -> Signed:

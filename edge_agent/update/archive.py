@@ -32,6 +32,7 @@ def unpack(source: Path, target: Path, told: Archive, program: Path) -> None:
     """
     os.mkdir(target, 0o755)
     members = written = 0
+    name: PurePosixPath | None = None
     try:
         with tarfile.open(source, "r|gz") as packed:
             for member in packed:
@@ -60,8 +61,8 @@ def unpack(source: Path, target: Path, told: Archive, program: Path) -> None:
                     reach("update.unpacking")
     except (tarfile.TarError, zlib.error, EOFError) as error:
         raise ArchiveRefused(f"cannot be read: {type(error).__name__}") from None
-    except FileExistsError as error:
-        raise ArchiveRefused(f"{_shown(str(error.filename))}: is in it twice") from None
+    except FileExistsError:
+        raise ArchiveRefused(f"{_shown(str(name))}: is in it twice") from None
     if not os.access(target / program, os.X_OK):
         raise ArchiveRefused(f"holds no {program}")
 
