@@ -16,8 +16,9 @@ from deploy.package.target import COMMAND_OF, Target
 _MAINTAINER = "Vong Gac maintainers <maintainers@vonggac.example>"
 _DEBIAN = Path(__file__).parent / "debian"
 _UNITS = ROOT / "deploy" / "systemd"
+_STARTED_BY_OTHERS = ("vonggac-revoked.service", "vonggac-update.service")
 UNITS_OF = {
-    "agent": ("vonggac-agent.service", "vonggac-enrol.service"),
+    "agent": ("vonggac-agent.service", "vonggac-enrol.service", "vonggac-update.service", "vonggac-update.timer"),
     "collector": (
         "vonggac-collector.service",
         "vonggac-collector@.service",
@@ -145,7 +146,9 @@ def _control(stage: Path, target: Target, epoch: int) -> None:
     (control / "md5sums").write_text(sums, encoding="utf-8")
     for name in ("postinst", "prerm", "postrm"):
         text = (_DEBIAN / name).read_text(encoding="utf-8")
-        units = " ".join(name for name in UNITS_OF[target.program] if "@" not in name and "revoked.service" not in name)
+        units = " ".join(
+            name for name in UNITS_OF[target.program] if "@" not in name and name not in _STARTED_BY_OTHERS
+        )
         for word, value in (("@VERSION@", target.version), ("@PACKAGE@", target.package), ("@UNITS@", units)):
             text = text.replace(word, value)
         (control / name).write_text(text, encoding="utf-8")

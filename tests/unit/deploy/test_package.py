@@ -82,7 +82,9 @@ def test_a_package_holds_units_user_and_command_of_its_program_alone(tmp_path: P
     tree = tmp_path / "unpacked"
     subprocess.run(["dpkg-deb", "-R", deb, tree], check=True)
     units = sorted(path.name for path in (tree / "usr/lib/systemd/system").iterdir() if path.is_file())
-    assert units == ["vonggac-agent.service", "vonggac-enrol.service"]
+    assert units == [
+        "vonggac-agent.service", "vonggac-enrol.service", "vonggac-update.service", "vonggac-update.timer"
+    ]  # fmt: skip
     assert "collector" not in (tree / "usr/lib/sysusers.d/vonggac-agent.conf").read_text()
     assert str((tree / "usr/bin/edge-agent").readlink()) == "/opt/vonggac/current/bin/edge-agent"
     assert (tree / "opt/vonggac/releases/1.2.3/release.json").exists()

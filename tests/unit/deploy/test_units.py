@@ -65,7 +65,7 @@ def exposure(unit: Path) -> float:
 
 
 @needs_systemd
-@pytest.mark.parametrize("name", [*NAMES, "vonggac-enrol.service"])
+@pytest.mark.parametrize("name", [*NAMES, "vonggac-enrol.service", "vonggac-update.service"])
 def test_systemd_finds_no_mistake_in_a_unit(name: str, tmp_path: Path) -> None:
     assert verified(startable(name, tmp_path)) == (0, [])
 
@@ -87,6 +87,15 @@ def test_a_unit_is_exposed_by_no_more_than_two(name: str, tmp_path: Path) -> Non
 def test_enrolment_runs_once_as_root_and_is_hardly_more_exposed(tmp_path: Path) -> None:
     """Root costs it 0.4: it writes to /etc/vonggac and to the card, and gives the agent its keys."""
     assert exposure(startable("vonggac-enrol.service", tmp_path)) <= 2.1
+
+
+@needs_systemd
+def test_the_updater_runs_as_root_from_what_is_proven_and_is_hardly_more_exposed(tmp_path: Path) -> None:
+    """Root, as releases belong to nobody else; and not the release on probation, which would judge itself."""
+    assert options_of("vonggac-update.service")["ExecStart"].startswith("/opt/vonggac/proven/bin/edge-agent update")
+    assert exposure(startable("vonggac-update.service", tmp_path)) <= 2.1
+    shutil.copy(UNITS / "vonggac-update.timer", tmp_path / "vonggac-update.timer")
+    assert verified(tmp_path / "vonggac-update.timer") == (0, [])
 
 
 @needs_systemd
