@@ -12,6 +12,7 @@ from pathlib import Path
 
 from collector.ingest.clip_store import ClipStore
 from collector.ingest.leftovers import find_unowned, remove_unowned
+from collector.playback.folder import forget_copy, sweep_copies
 from collector.store import clips, ledger, live, presence, snapshots
 from collector.store.clips import Clip
 from collector.store.database import Database
@@ -115,6 +116,7 @@ class Retention:
         while self._delete_snapshots(now_ms - self._limits.snapshots_ms, pruned):
             if pulse is not None:
                 pulse.beat()
+        sweep_copies(self._data, now_ms / 1000)
         pruned.uploads = self._clip_store.expire(now_ms - UPLOADS_MS)
         with self._database.write() as connection:
             pruned.events = ledger.prune_events(connection, now_ms - self._limits.events_ms)
@@ -182,6 +184,8 @@ class Retention:
                         marked.append(clip)
             reach("retention.clip.marked")
             remove_unowned(self._database, self._data, [clip.path for clip in marked if clip.path])
+            for clip in marked:
+                forget_copy(self._data, clip.sha256)
             reach("retention.clip.unlinked")
             pruned.clips += len(marked)
             pruned.clip_bytes += sum(clip.size_bytes for clip in marked)

@@ -92,7 +92,7 @@ class Home:
 
 
 HOMES = (
-    Home("av", ("edge_agent.camera.*", "edge_agent.recording.*", "deploy.demo.*")),
+    Home("av", ("edge_agent.camera.*", "edge_agent.recording.*", "collector.playback.*", "deploy.demo.*")),
     Home("paho", ("edge_agent.uplink.mqtt", "collector.ingest.mqtt")),
     Home("sqlite3", ("edge_agent.outbox", "edge_agent.outbox.*", "collector.store.*", "vonggac.daemon.sqlite")),
     Home("sqlalchemy", ("collector.store", "collector.store.*")),

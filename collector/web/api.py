@@ -7,9 +7,10 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from collector.alerts.incidents import Outcome
 from collector.store import desk as rows
-from collector.store.clips import find_clip
+from collector.store.clips import Clip, find_clip
 from collector.store.desk import Wanted
 from collector.store.overview import list_boxes
+from collector.store.reach import place_of
 from collector.store.search import Sought, find_episodes
 from collector.web import shapes
 from collector.web.access import refuse, require_reach
@@ -147,20 +148,14 @@ def take(desk: Desk, asked: Asked) -> rows.Incident:
         return rows.find_incident(connection, before.id) or before
 
 
-def clip(desk: Desk, asked: Asked) -> Response:
-    """The bytes of a clip, whole or by Range. `download=1` offers them as a file."""
-    download = query_of(asked, "download").one_of("download", ("1",))
+def clip_file(desk: Desk, asked: Asked) -> tuple[Clip, Path]:
+    """The clip in the path, within reach, and its bytes on the disk."""
     name = require_uuid(asked.request.path_params["id"], "clip")
     with desk.database.read() as connection:
         found = find_clip(connection, name)
-        incident = (
-            None if found is None or found.episode is None else rows.incident_of_episode(connection, found.episode)
-        )
     if found is None:
         raise not_found("clip", name)
-    place = require_reach(desk, asked, found.box, "clip", name)
-    if download and not asked.who.may("export"):
-        refuse(desk, asked, "export")
+    require_reach(desk, asked, found.box, "clip", name)
     path = None if found.path is None else inside(desk.data_folder, found.path)
     if found.state != "stored" or path is None or not path.is_file():
         what = {
@@ -175,11 +170,33 @@ def clip(desk: Desk, asked: Asked) -> Response:
             where="clip",
             hint="See its state and note in /api/v1/episodes/ID.",
         )
+    return found, path
+
+
+def clip(desk: Desk, asked: Asked) -> Response:
+    """The bytes of a clip, whole or by Range. `download=1` offers them as a file; `copy=1` gives the playback copy."""
+    query = query_of(asked, "download", "copy")
+    download, wants_copy = query.one_of("download", ("1",)), query.one_of("copy", ("1",))
+    found, path = clip_file(desk, asked)
+    if download and not asked.who.may("export"):
+        refuse(desk, asked, "export")
+    if download and wants_copy:
+        raise Problem(400, "copy: is no evidence and no file to keep.", where="copy", hint="Download the clip itself.")
+    tag = found.sha256
+    if wants_copy:
+        copy = desk.copies.ready(found.sha256)
+        if copy is None:
+            raise Problem(404, "There is no copy of it.", where="copy", hint="POST /api/v1/clips/ID/playback first.")
+        path, tag = copy, f"{found.sha256}-copy"
     if asked.request.method == "GET":
+        with desk.database.read() as connection:
+            place = place_of(connection, found.box)
+            incident = None if found.episode is None else rows.incident_of_episode(connection, found.episode)
         about = {"thing": "clip", "ref": found.id, "camera": found.camera, "incident": incident}
-        note_view(desk, asked, "export" if download else "view", commune=place.commune, **about)
-    if is_known(asked.request, found.sha256):
-        return _not_modified(found.sha256)
+        commune = None if place is None else place.commune
+        note_view(desk, asked, "export" if download else "view", commune=commune, **about)
+    if is_known(asked.request, tag):
+        return _not_modified(tag)
     started = asked.formats.local(found.first_frame_ms)
     camera = (found.camera or found.box).replace("/", "_")
     filename = f"{camera}_{started:%Y-%m-%d_%H-%M-%S}.mp4" if started is not None else f"{camera}_{found.id}.mp4"
@@ -188,7 +205,7 @@ def clip(desk: Desk, asked: Asked) -> Response:
         media_type="video/mp4",
         filename=filename,
         content_disposition_type="attachment" if download else "inline",
-        headers=_headers(found.sha256),
+        headers=_headers(tag),
     )
 
 

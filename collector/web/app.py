@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from collector.playback.copies import Copies
 from collector.store.database import Database
 from collector.store.errors import StoreUnavailable
 from collector.web import (
@@ -29,6 +30,7 @@ from collector.web import (
     metrics,
     mutes,
     pages,
+    playback,
     searching,
     signing_in,
 )
@@ -72,6 +74,8 @@ ROUTES: tuple[Entry, ...] = (
     Entry("POST", "/api/v1/incidents/{id}/ack", "acknowledge", api.acknowledge, "api"),
     Entry("POST", "/api/v1/incidents/{id}/step", "acknowledge", handling.step_json, "api"),
     Entry("GET", "/api/v1/clips/{id}", "see_media", api.clip, "api"),
+    Entry("GET", "/api/v1/clips/{id}/playback", "see_media", playback.state, "api"),
+    Entry("POST", "/api/v1/clips/{id}/playback", "see_media", playback.make, "api"),
     Entry("GET", "/api/v1/snapshots/{id}", "see_media", api.snapshot, "api"),
     Entry("GET", "/api/v1/audit", "see_audit", audit_log.audit_json, "api"),
     Entry("GET", "/lent/{id}", "public", lent.picture, "api"),
@@ -90,6 +94,7 @@ ROUTES: tuple[Entry, ...] = (
     Entry("GET", "/mutes", "see_incidents", mutes.page, "page"),
     Entry("POST", "/mutes", "mute", mutes.begin, "page"),
     Entry("POST", "/mutes/{id}/lift", "mute", mutes.lift, "page"),
+    Entry("POST", "/clips/{id}/playback", "see_media", playback.make_page, "page"),
     Entry("POST", "/clips/{id}/delete", "delete", deleting.delete_clip, "page"),
     Entry("GET", "/boxes", "see_fleet", pages.boxes, "page"),
     Entry("GET", "/boxes/{id}", "see_fleet", gaps.page, "page"),
@@ -121,6 +126,7 @@ def build_app(
         passwords=passwords or Passwords(),
         live=Live(database, stopping),
         templates=make_templates(),
+        copies=Copies(data_folder),
         wordings={language: Wording(language) for language in LANGUAGES},
     )
     routes: list[BaseRoute] = [

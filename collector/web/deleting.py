@@ -3,6 +3,7 @@
 from starlette.responses import RedirectResponse, Response
 
 from collector.ingest.leftovers import remove_unowned
+from collector.playback.folder import forget_copy
 from collector.store import clips
 from collector.store import desk as rows
 from collector.store.live import note_change
@@ -40,5 +41,6 @@ def delete_clip(desk: Desk, asked: Asked) -> Response:
         note(connection, asked, "delete", commune=place.commune, detail=detail, **about)
         note_change(connection, "clip", name, asked.now_ms)
     remove_unowned(desk.database, desk.data_folder, [str(found.path)])
+    forget_copy(desk.data_folder, found.sha256)
     target = asked.form.get("next", "")
     return RedirectResponse(target if is_own_path(target) else "/", 303)

@@ -9,6 +9,7 @@ from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import Response
 
+from collector.playback.copies import Copies
 from collector.store.database import Database
 from collector.web.formats import Formats
 from collector.web.live import Live
@@ -40,6 +41,7 @@ class Desk:
     live: Live
     templates: Environment
     wordings: Mapping[str, Wording]
+    copies: Copies
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -83,7 +83,7 @@ def test_a_clip_that_arrives_while_one_waits_opens_by_itself(open_as, site, clip
     wait_for(page, "document.getElementById('video')?.readyState >= 2")
 
 
-def test_a_clip_in_h265_is_said_to_be_one_and_offered_for_download(open_as, site, tmp_path):
+def test_a_clip_in_h265_is_said_to_be_one_and_offered_as_a_copy_and_for_download(open_as, site, tmp_path):
     with site.duty.database.read() as connection:
         incident = desk.find_incident(connection, site.incidents[0])
     episode, now_ms = incident.episodes[0], site.duty.now_ms
@@ -98,6 +98,18 @@ def test_a_clip_in_h265_is_said_to_be_one_and_offered_for_download(open_as, site
     with page.expect_download() as download:
         page.click("#cannot a")
     assert download.value.suggested_filename.endswith(".mp4")
+
+    page.click("text=Tạo bản xem được")
+    page.wait_for_selector("#copied:not([hidden])", timeout=30_000)
+    wait_for(
+        page, "document.getElementById('video').readyState >= 2 && document.getElementById('video').videoWidth === 640"
+    )
+    assert page.evaluate("document.getElementById('video').duration") == pytest.approx(2.0, abs=0.2)
+    assert page.locator("#cannot").is_hidden()
+    clip_file = site.duty.folder / "clips" / f"{name}.mp4"
+    assert clip_file.read_bytes() == data  # the original is as it was
+    page.reload()
+    page.wait_for_selector("#copied:not([hidden])")
 
 
 def test_previous_and_next_walk_through_the_feed(open_as, site):

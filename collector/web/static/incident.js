@@ -16,8 +16,15 @@ function wire() {
     cannot.querySelector("p").textContent = text;
     cannot.hidden = false;
   };
-  if (isHevc && video.canPlayType('video/mp4; codecs="hvc1.1.6.L120.90"') === "") say(words.hevc);
-  video.addEventListener("error", () => say(isHevc ? words.hevc : words.broken));
+  if (isHevc && video.canPlayType('video/mp4; codecs="hvc1.1.6.L120.90"') === "") {
+    say(words.hevc);
+    copy(video, cannot, false); // somebody may have had it made already
+  }
+  document.getElementById("playback").addEventListener("submit", (event) => {
+    event.preventDefault();
+    copy(video, cannot, true);
+  });
+  video.addEventListener("error", () => say(isHevc && !video.dataset.copy ? words.hevc : words.broken));
   video.addEventListener("loadeddata", () => {
     if (video.videoWidth === 0) say(isHevc ? words.hevc : words.broken);
   });
@@ -35,6 +42,42 @@ function wire() {
     const place = strip.getBoundingClientRect();
     video.currentTime = ((event.clientX - place.left) / place.width) * length;
   });
+}
+
+/** Show the playback copy once it is there; `wanted`: have it made, and ask until it is. */
+async function copy(video, cannot, wanted) {
+  const said = cannot.querySelector("p");
+  const form = document.getElementById("playback");
+  const path = `/api/v1${new URL(form.action).pathname}`;
+  const token = document.querySelector('meta[name="csrf"]').content;
+  const button = form.querySelector("button");
+  button.disabled = wanted;
+  for (let asks = wanted; video.isConnected; ) {
+    let state = "failed";
+    try {
+      const method = asks ? "POST" : "GET";
+      const answer = await fetch(path, { method, headers: { "x-csrf-token": token }, credentials: "same-origin" });
+      const told = answer.ok ? await answer.json() : {};
+      state = told.state ?? (answer.status === 507 ? "no_room" : "failed");
+      if (state === "ready") {
+        video.dataset.copy = "yes";
+        video.src = `${told.url}#t=${video.dataset.opens}`;
+        cannot.hidden = true;
+        document.getElementById("copied").hidden = false;
+        return;
+      }
+    } catch {
+      // no link: said below
+    }
+    if (!wanted) return;
+    said.textContent = said.dataset[state] ?? said.dataset.making;
+    if (state === "failed" || state === "no_room") {
+      button.disabled = false;
+      return;
+    }
+    asks = state !== "making";
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+  }
 }
 
 /** The moving box over the clip: dashed where anything moved at all, solid where it was at this moment. */
