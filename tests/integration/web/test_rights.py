@@ -101,7 +101,7 @@ def ask(browser, row, things):
     method, path = row["route"].split(" ")
     path = path.replace("{box}/{name}", things["camera"])
     noun = re.search(r"(\w+)/\{id\}", path)
-    path = path.replace("{id}", things[noun[1]]) if noun else path
+    path = path.replace("{id}", things.get(noun[1], "there-is-none")) if noun else path
     fields = {"language": "vi", "reason": "thử nghiệm", "do": "false", "camera": things["camera"], "for": "8h"}
     form = fields if method == "POST" else None
     return browser.request(method, path, data=form, headers={"x-csrf-token": csrf_of(browser)})
