@@ -12,12 +12,14 @@ import click
 from collector.cli_audit import audit
 from collector.cli_boxes import authority, box
 from collector.cli_channels import channel
+from collector.cli_flash import flash
 from collector.cli_gaps import gaps
 from collector.cli_init import init
 from collector.cli_keeping import backup, fsck, hold, prune, release, restore_command
 from collector.cli_options import Command, config_option, json_option, load, opened
 from collector.cli_people import token, user
 from collector.cli_releases import update
+from collector.cli_watch import watch
 from collector.locks import PARTS
 from vonggac.daemon.clock import SystemClock
 from vonggac.daemon.logs import configure_logs
@@ -90,6 +92,8 @@ _listing("clips", "Clips, the newest first.")
 _listing("incidents", "Incidents, the newest first.")
 
 
+for _command in (flash, watch):
+    box.add_command(_command)
 for _command in (
     init,
     box,

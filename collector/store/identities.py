@@ -121,6 +121,15 @@ def certificate_of_key(connection: Connection, box: str, key_hash: str) -> Certi
     return None if row is None else Certificate(**row)
 
 
+def enrolled_ms(connection: Connection, box: str, since_ms: int) -> int | None:
+    """When the box got its first certificate since then, if that one or a later one holds."""
+    given = select(func.min(certificates.c.issued_ms)).where(
+        certificates.c.box == box, certificates.c.issued_ms >= since_ms
+    )
+    holds = select(func.count()).where(certificates.c.box == box, certificates.c.revoked_ms.is_(None))
+    return connection.scalar(given) if connection.scalar(holds) else None
+
+
 def is_key_known(connection: Connection, key_hash: str) -> bool:
     """Did any box ever have a certificate for this key?"""
     return (

@@ -27,9 +27,10 @@ class BundleUnusable(Exception):
 
 @dataclass(frozen=True)
 class Read:
-    """A bundle's content; `files` without box.json."""
+    """A bundle's content; `facts_file` is box.json as it stands there, `files` are the others."""
 
     facts: Bundle
+    facts_file: bytes
     files: dict[str, bytes]
 
     @property
@@ -112,7 +113,7 @@ def _checked(path: Path, content: Content) -> Read:
         if hashlib.sha256(data).hexdigest() != digest:
             raise BundleUnusable(f"{path}: {name} is damaged or was changed. Copy the bundle again")
         found[name] = data
-    return Read(facts, found)
+    return Read(facts, content(wire.FACTS) or b"", found)
 
 
 def scrub(path: Path) -> None:
