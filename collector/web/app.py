@@ -33,6 +33,7 @@ from collector.web import (
     playback,
     searching,
     signing_in,
+    updates,
 )
 from collector.web.access import SecurityHeaders, asked_of, guard, identify, identity_of_session, look_at
 from collector.web.desk import Desk, Handler, WebSettings
@@ -98,6 +99,8 @@ ROUTES: tuple[Entry, ...] = (
     Entry("POST", "/clips/{id}/delete", "delete", deleting.delete_clip, "page"),
     Entry("GET", "/boxes", "see_fleet", pages.boxes, "page"),
     Entry("GET", "/boxes/{id}", "see_fleet", gaps.page, "page"),
+    Entry("GET", "/updates", "see_fleet", updates.page, "page"),
+    Entry("POST", "/updates/{id}/stop", "stop_updates", updates.stop, "page"),
     Entry("GET", "/audit", "see_audit", audit_log.page, "page"),
 )
 """Everything but /healthz, /static, the live events (any signed-in reader gets what their rights cover) and uploads."""

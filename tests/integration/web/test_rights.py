@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.store import audit, desk, mutes, users
+from collector.store import audit, desk, mutes, releases, users
 from collector.store.audit import Sought
 from collector.store.reach import EVERYWHERE, Place, Reach, Spot
 from collector.store.users import Standing
@@ -66,8 +66,14 @@ def commune(duty, shift):
         audit.append(connection, act, now)
     return {
         "incidents": incident, "episodes": episode, "clips": clip, "snapshots": episode, "boxes": FOREIGN_BOX,
-        "mutes": a_mute(duty, f"{FOREIGN_BOX}/san"), "camera": f"{FOREIGN_BOX}/san",
+        "mutes": a_mute(duty, f"{FOREIGN_BOX}/san"), "updates": "9.9.9", "camera": f"{FOREIGN_BOX}/san",
     }  # fmt: skip
+
+
+def a_release(duty):
+    with duty.database.write() as connection:
+        releases.add_release(connection, "1.1.0", "{}", "", duty.now_ms)
+    return "1.1.0"
 
 
 def a_mute(duty, camera):
@@ -88,7 +94,8 @@ def own(duty, shift):
     episode = incident.episodes[0]
     return {
         "incidents": incident.id, "episodes": episode.id, "clips": episode.clips[0].id, "snapshots": episode.id,
-        "boxes": episode.box, "mutes": a_mute(duty, incident.camera), "camera": incident.camera,
+        "boxes": episode.box, "updates": a_release(duty), "mutes": a_mute(duty, incident.camera),
+        "camera": incident.camera,
     }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Back-off, quantities, durable files, clock."""
 
+import os
 import random
 
 import pytest
@@ -20,6 +21,16 @@ def test_back_off_doubles_up_to_its_cap_with_jitter_and_starts_over():
     assert len(set(waits)) == len(waits)
     backoff.reset()
     assert backoff.next_s() <= 1
+
+
+def test_a_durable_file_has_its_mode_whatever_the_umask(tmp_path):
+    """Enrolment runs with umask 077, and writes a configuration that another user reads."""
+    before = os.umask(0o077)
+    try:
+        write_durably(tmp_path / "edge.yaml", b"box: one", mode=0o644)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "edge.yaml").stat().st_mode & 0o777 == 0o644
 
 
 def test_back_off_never_overflows():
