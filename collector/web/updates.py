@@ -11,7 +11,8 @@ from collector.web.desk import Asked, Desk
 from collector.web.problems import not_found
 from collector.web.render import render
 
-_RANK = {step: rank for rank, step in enumerate(("returned", "refused", "returning", "probation", "unpacking"))}
+_WORST_FIRST = ("returned", "refused", "returning", "probation", "unpacking", "fetching")
+_RANK = {step: rank for rank, step in enumerate(_WORST_FIRST)}
 
 
 def page(desk: Desk, asked: Asked) -> Response:

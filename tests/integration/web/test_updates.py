@@ -11,6 +11,7 @@ from vonggac.wire.messages import UpdateHealth
 
 def a_fleet(duty):
     """A release that is offered to a few, and a box in each step of it."""
+    duty.people()
     with duty.database.write() as connection:
         releases.add_release(connection, "1.1.0", "{}", "", duty.now_ms)
         releases.offer(connection, "1.1.0", "first")
