@@ -141,7 +141,7 @@ BREAKS = (
         "link cut",
         ("nobody told",),
         (
-            Edit("benchmarks/torture/programs.py", "disk: {budget: 40MiB,", "disk: {budget: 64KiB,"),
+            Edit("benchmarks/torture/programs.py", "disk: {budget: 40MiB,", "disk: {budget: 65536,"),
             Edit(
                 "edge_agent/outbox/outbox.py",
                 '                if row["state"] != "delivered":',

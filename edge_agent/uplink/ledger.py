@@ -2,7 +2,6 @@
 
 import heapq
 import random
-from collections.abc import Iterable
 
 
 class Ledger:
@@ -17,6 +16,7 @@ class Ledger:
         self._first_s = first_s
         self._cap_s = cap_s
         self._tries: dict[int, int] = {}
+        self._sent_ms: dict[int, float] = {}
         self._due_ms: dict[int, float] = {}
         self._queue: list[tuple[float, int]] = []
         self._open: set[int] = set()
@@ -26,22 +26,25 @@ class Ledger:
         tries = self._tries.get(number, 0)
         wait_s = min(self._cap_s, self._first_s * 2.0 ** min(tries, 16)) * (1 + 0.25 * self._rng.random())
         self._tries[number] = tries + 1
+        self._sent_ms[number] = now_ms
         self._due_ms[number] = now_ms + wait_s * 1000
         self._open.add(number)
         heapq.heappush(self._queue, (self._due_ms[number], number))
 
-    def settle(self, first: int, last: int) -> int:
-        """Receipts came for all in [first, last]; returns how many of them were known here."""
+    def settle(self, first: int, last: int) -> list[float | None]:
+        """Receipts came for all in [first, last]; returns when each known here was sent (ms).
+
+        None for what was sent more than once: which of them the receipt is for cannot be told (Karn's rule).
+        """
         if last - first < len(self._tries):
-            numbers: Iterable[int] = [number for number in range(first, last + 1) if number in self._tries]
+            numbers = [number for number in range(first, last + 1) if number in self._tries]
         else:
             numbers = [number for number in self._tries if first <= number <= last]
-        count = 0
+        sent = [self._sent_ms[number] if self._tries[number] == 1 else None for number in numbers]
         for number in numbers:
-            del self._tries[number], self._due_ms[number]
+            del self._tries[number], self._sent_ms[number], self._due_ms[number]
             self._open.discard(number)
-            count += 1
-        return count
+        return sent
 
     def overdue(self, now_ms: float, limit: int) -> list[int]:
         """Up to `limit` numbers whose receipt is late, the longest waiting first; each must be `sent` or `settle`d."""
@@ -77,6 +80,7 @@ class Ledger:
     def clear(self) -> None:
         """The connection is gone, and with it everything under way."""
         self._tries.clear()
+        self._sent_ms.clear()
         self._due_ms.clear()
         self._queue.clear()
         self._open.clear()

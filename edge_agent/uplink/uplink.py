@@ -2,7 +2,8 @@
 
 Rules: only a receipt lets go of anything. The newest events go first, the backlog in order beside them, so that a live
 alert never waits behind hours of old ones. What got no receipt is published again with back-off; after a new
-connection everything is. While the collector is silent only a few are under way, so that its broker is not flooded.
+connection everything is. While the collector is silent or slow only a few are under way: its broker is not flooded, and
+what is new stands behind few others.
 """
 
 import random
@@ -16,6 +17,7 @@ from edge_agent.outbox.outbox import Outbox
 from edge_agent.uplink.errors import CommandRefused
 from edge_agent.uplink.ledger import Ledger
 from edge_agent.uplink.link import Arrived, Connected, Disconnected, Link
+from edge_agent.uplink.window import SendWindow
 from vonggac.daemon.backoff import Backoff
 from vonggac.daemon.clock import Clock
 from vonggac.daemon.logs import get_logger
@@ -32,8 +34,6 @@ CommandHandler = Callable[[Command], Mapping[str, str]]
 
 FRESH_EVENTS = 50
 FRESH_SNAPSHOTS = 10
-SMALLEST_WINDOW = 16
-LARGEST_WINDOW = 512
 FRESH_EXTRA = 64
 SNAPSHOT_WINDOW = 16
 OLD_SNAPSHOT_WINDOW = 1
@@ -95,7 +95,7 @@ class Uplink:
         self._events = Ledger(rng, receipt_wait_s)
         self._snapshots = Ledger(rng, receipt_wait_s)
         self._number_of: dict[str, int] = {}
-        self._window = SMALLEST_WINDOW
+        self._window = SendWindow()
         self._backoff = Backoff(1.0, 30.0, rng)
         self._told = ""
         self._connect_at_ms: float | None = clock.mono_ms()
@@ -143,14 +143,14 @@ class Uplink:
         if now_ms >= self._beat_at_ms and self._say("heartbeat", self._heartbeat()):
             self._beat_at_ms = now_ms + self._heartbeat_ms
         if now_ms - self._receipt_ms > SILENCE_MS and self._events.open_count() + self._snapshots.open_count():
-            self._window = SMALLEST_WINDOW
+            self._window.shrink()
         self._send_events(now_ms)
         due = [self._beat_at_ms, self._events.next_due_ms(), self._snapshots.next_due_ms()]
         return _between(now_ms, min(ms for ms in due if ms is not None))
 
     def _send_events(self, now_ms: float) -> None:
         """The lanes, the most urgent first; each stops when the link or its window is full."""
-        window = self._window
+        window = self._window.size
         self._fresh_after = self._event_lane(self._fresh_after, None, window + FRESH_EXTRA, now_ms)
         self._fresh_pictures_after = self._picture_lane(self._fresh_pictures_after, None, SNAPSHOT_WINDOW, now_ms)
         self._repeat(now_ms)
@@ -199,7 +199,7 @@ class Uplink:
     def _repeat(self, now_ms: float) -> None:
         """Publish again what got no receipt in time; a quarter of the window at most."""
         topic = topics.up(self._box, "event")
-        for seq in self._events.overdue(now_ms, max(1, self._window // 4)):
+        for seq in self._events.overdue(now_ms, max(1, self._window.size // 4)):
             event = self._outbox.event(seq)
             if event is None:
                 self._events.settle(seq, seq)
@@ -247,7 +247,7 @@ class Uplink:
         self._events.clear()
         self._snapshots.clear()
         self._number_of.clear()
-        self._window = SMALLEST_WINDOW
+        self._window.restart()
         self._backlog_after = self._old_pictures_after = 0
         self._split = self._fresh_after = max(0, self._outbox.last_seq() - FRESH_EVENTS)
         self._picture_split = self._fresh_pictures_after = max(0, self._outbox.last_snapshot() - FRESH_SNAPSHOTS)
@@ -296,16 +296,20 @@ class Uplink:
         except OutboxFull as error:
             log.warning("receipt not taken; it will come again", reason=str(error))
             return
-        settled = 0
+        now_ms = self._clock.mono_ms()
+        settled: list[float | None] = []
         if receipt.outbox == self._outbox.id:
-            settled += sum(self._events.settle(first, last) for first, last in receipt.ranges)
+            for first, last in receipt.ranges:
+                settled += self._events.settle(first, last)
+        once = [sent_ms for sent_ms in settled if sent_ms is not None]
+        if once:
+            self._window.heard(now_ms - max(once), len(settled))
         for sha256 in receipt.snapshots:
             number = self._number_of.pop(sha256, None)
             if number is not None:
                 settled += self._snapshots.settle(number, number)
         if settled or receipt.clips:
-            self._receipt_ms = self._clock.mono_ms()
-            self._window = min(LARGEST_WINDOW, self._window * 2)
+            self._receipt_ms = now_ms
 
     def _obey(self, envelope: Envelope, command: Command) -> None:
         self.counters.commands += 1

@@ -1,6 +1,8 @@
 """The uplink over a road that drops, doubles, reorders and breaks: everything arrives, only receipts let go."""
 
+import hashlib
 import random
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,20 +39,31 @@ from vonggac.wire.messages import (
 
 @dataclass
 class FarSide:
-    """A collector in a few lines: keeps each number once, answers every message with a receipt."""
+    """A collector in a few lines: keeps each number once, answers every message with a receipt, one every `pace_ms`."""
 
     link: UnreliableLink
     clock: FakeClock
     silent: bool = False
+    pace_ms: float = 0.0
+    free_ms: float = 0.0
+    inbox: deque[tuple[str, bytes]] = field(default_factory=deque)
     deaf_to: set[int] = field(default_factory=set)
     events: dict[int, int] = field(default_factory=dict)
     arrivals: list[int] = field(default_factory=list)
     pictures: dict[str, bytes] = field(default_factory=dict)
     bodies: list[Body] = field(default_factory=list)
 
-    def take(self, topic: str, payload: bytes) -> None:
-        import hashlib
+    def arrive(self, topic: str, payload: bytes) -> None:
+        self.inbox.append((topic, payload))
+        self.work()
 
+    def work(self) -> None:
+        now_ms = self.clock.mono_ms()
+        while self.inbox and self.free_ms <= now_ms:
+            self.free_ms = max(self.free_ms + self.pace_ms, now_ms - self.pace_ms)
+            self.take(*self.inbox.popleft())
+
+    def take(self, topic: str, payload: bytes) -> None:
         at = topics.parse_up(topic)
         if at.kind == "snapshot":
             sha256 = hashlib.sha256(payload).hexdigest()
@@ -80,7 +93,7 @@ class Box:
         self.clock = FakeClock()
         self.link = UnreliableLink(self.clock, road=road or Road(), seed=seed, room=room)
         self.far = FarSide(self.link, self.clock)
-        self.link.far_side = self.far.take
+        self.link.far_side = self.far.arrive
         self.outbox = Outbox(folder, self.clock, BOX)
         self.stop = Stop()
         self.handlers: dict[str, Callable[[Command], Mapping[str, str]]] = {}
@@ -101,7 +114,10 @@ class Box:
         return Heartbeat(interval_s=30, cameras=(), host=BoxHealth(uptime_ms=1), outbox=health)
 
     def turn(self) -> None:
+        self.far.work()
         wait_s = self.uplink.advance()
+        if self.far.inbox:
+            wait_s = min(wait_s, self.far.pace_ms / 1000)
         for news in self.link.wait(wait_s):
             self.uplink.take(news)
 
@@ -188,6 +204,19 @@ def test_a_new_alert_overtakes_a_backlog(box: Box) -> None:
     assert len(box.far.events) < 1000
     box.turn_until(box.is_empty, 600)
     assert set(box.far.events) == set(range(1, 1002))
+
+
+def test_a_new_alert_overtakes_a_backlog_at_a_slow_collector_too(box: Box) -> None:
+    for _ in range(10):
+        box.outbox.put_events([camera_event()] * 100)
+    box.far.pace_ms = 33
+    box.turn_until(lambda: len(box.far.events) > 300, 60)
+    live = box.outbox.put_event(episode_started(1)).seq
+    began_ms = box.clock.mono_ms()
+    box.turn_until(lambda: live in box.far.events, 60)
+    assert box.clock.mono_ms() - began_ms < 3000
+    assert len(box.far.events) < 1000
+    box.turn_until(box.is_empty, 60)
 
 
 def test_after_an_outage_the_newest_come_first_and_the_rest_in_order(box: Box) -> None:
