@@ -27,6 +27,7 @@ PURE = (
     "edge_agent.camera.sdp",
     "edge_agent.camera.sizes",
     "edge_agent.camera.timeline",
+    "collector.fleet.availability",
     "collector.fleet.completeness",
     "collector.fleet.gaps",
     "collector.fleet.grouping",

@@ -263,7 +263,7 @@ def _store(connection: Connection, message: _Read, calendars: boots.Calendars, w
             _settle(connection, envelope.box, body.outbox, received_ms)
     elif isinstance(body, Reply):
         is_new = commands.record_reply(connection, envelope, body, received_ms)
-        live.note_change(connection, "command", body.to, received_ms)
+        live.note_change(connection, "box", envelope.box, received_ms)
     return Outcome("stored" if is_new else "known", envelope.box)
 
 

@@ -18,7 +18,7 @@ from collector.store.schema import audit
 Action = Literal[
     "sign_in", "sign_in_failed", "sign_in_slowed", "sign_out", "view", "export", "acknowledge", "decide", "hand_over",
     "close", "reopen", "mute", "lift_mute", "delete", "hold", "configure",
-    "command", "read_audit", "refused",
+    "command", "maintain", "lift_maintenance", "visit", "read_audit", "refused",
 ]  # fmt: skip
 By = Literal["session", "token", "console", "collector", "nobody"]
 ACTIONS: tuple[Action, ...] = get_args(Action)

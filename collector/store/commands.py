@@ -70,6 +70,44 @@ def record_reply(connection: Connection, envelope: Envelope, body: Reply, receiv
     return done.rowcount == 1
 
 
+@dataclass(frozen=True, kw_only=True)
+class CommandRow:
+    """A command and how it stands: not sent yet, sent, answered, or over without an answer (`expires_ms`)."""
+
+    id: str
+    box: str
+    command: str
+    camera: str | None
+    who: str | None
+    created_ms: int
+    expires_ms: int
+    sent_ms: int | None
+    replied_ms: int | None
+    ok: bool | None
+    error: str | None
+    detail: dict[str, str] | None
+
+    def state(self, now_ms: int) -> str:
+        """waiting | sent | done | refused | unanswered"""
+        if self.replied_ms is not None:
+            return "done" if self.ok else "refused"
+        if now_ms >= self.expires_ms:
+            return "unanswered"
+        return "waiting" if self.sent_ms is None else "sent"
+
+    @property
+    def picture(self) -> str | None:
+        """Under which a picture that was asked for comes, like an episode's."""
+        return (self.detail or {}).get("request") if self.command == "snapshot" and self.ok else None
+
+
+def commands_of(connection: Connection, box: str, limit: int = 10) -> list[CommandRow]:
+    """A box's commands, the newest first."""
+    columns = [commands.c[name] for name in CommandRow.__dataclass_fields__]
+    query = select(*columns).where(commands.c.box == box).order_by(commands.c.created_ms.desc(), commands.c.id)
+    return [CommandRow(**row) for row in connection.execute(query.limit(limit)).mappings()]
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a box said to a command."""

@@ -88,6 +88,13 @@ def require_reach(desk: Desk, asked: Asked, box: str, thing: str, ref: str) -> P
     return place
 
 
+def require_place(desk: Desk, asked: Asked, place: Place, thing: str, ref: str) -> None:
+    """404 and a line in the audit log when the place (without a site: a whole commune) is not within reach."""
+    if not asked.who.reach.covers(place):
+        note_view(desk, asked, "refused", thing=thing, ref=ref, commune=place.commune)
+        raise not_found(thing, ref)
+
+
 def asked_of(
     desk: Desk, request: Request, identity: Identity | None = None, form: Mapping[str, str] | None = None
 ) -> Asked:

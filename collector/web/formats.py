@@ -18,6 +18,11 @@ class Formats:
         self._zone = zone
         self._comma: Comma = "," if wording.language == "vi" else "."
 
+    @property
+    def zone(self) -> tzinfo:
+        """The page's time zone."""
+        return self._zone
+
     def number(self, value: float | None, digits: int = 0, unit: str = "") -> str:
         """`3,4 °C` in Vietnamese, `3.4 °C` in English."""
         if value is None:

@@ -1,18 +1,15 @@
-"""What is missing: `/api/v1/gaps`, and a box's own page."""
+"""What is missing: `/api/v1/gaps`."""
 
 from starlette.responses import JSONResponse, Response
 
-from collector.fleet.completeness import Where
 from collector.fleet.gaps import HOUR_MS
 from collector.fleet.report import report_of
-from collector.store.desk import waiting_in
 from collector.store.overview import list_boxes
 from collector.web.access import require_reach
 from collector.web.api import query_of
 from collector.web.desk import Asked, Desk
-from collector.web.problems import Problem, not_found
+from collector.web.problems import Problem
 from collector.web.query import rfc3339
-from collector.web.render import render
 from collector.web.shapes import report_json
 
 DAY_MS = 24 * HOUR_MS
@@ -35,17 +32,3 @@ def answer(desk: Desk, asked: Asked) -> Response:
         reports = [report_of(connection, box, since_ms, until_ms) for box in ids]
     items = [report_json(report) for report in reports]
     return JSONResponse({"since": rfc3339(since_ms), "until": rfc3339(until_ms), "items": items})
-
-
-def page(desk: Desk, asked: Asked) -> Response:
-    """One box: what is missing, and the last 24 hours of each camera, hour by hour."""
-    query_of(asked)
-    name = str(asked.request.path_params["id"])
-    require_reach(desk, asked, name, "box", name)
-    with desk.database.read() as connection:
-        found = list_boxes(connection, name)
-        if not found:
-            raise not_found("box", name)
-        report = report_of(connection, name, asked.now_ms - DAY_MS, asked.now_ms)
-        waiting = waiting_in(connection, asked.who.reach)
-    return render(desk, asked, "box.html", box=found[0], report=report, where=Where, hour_ms=HOUR_MS, waiting=waiting)

@@ -1,17 +1,13 @@
-"""The pages for officers and technicians: feed, incident, boxes."""
+"""The pages for officers: feed, incident."""
 
 import json
 from dataclasses import dataclass
 
 from starlette.responses import RedirectResponse, Response
 
-from collector.fleet.completeness import Where
 from collector.store import desk as rows
 from collector.store.clips import Clip
 from collector.store.desk import Episode, Wanted
-from collector.store.identities import papers as papers_of
-from collector.store.overview import BoxView, list_boxes
-from collector.store.presence import completeness_of
 from collector.store.reach import Place
 from collector.store.wall import path_of
 from collector.web.access import is_own_path, require_reach
@@ -26,13 +22,6 @@ from collector.web.render import render
 
 ON_ONE_PAGE = 40
 LEAD_MS = 2_500  # the clip opens this long before the trigger
-
-_RANK = {
-    state: rank
-    for rank, state in enumerate(
-        ("down", "blind", "unreachable", "late", "degraded", "unknown", "new", "maintenance", "up", "retired")
-    )
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,18 +125,6 @@ def acknowledge(desk: Desk, asked: Asked) -> Response:
     return RedirectResponse(target if is_own_path(target) else f"/incidents/{found.id}", 303)
 
 
-def boxes(desk: Desk, asked: Asked) -> Response:
-    """Every box, worst first."""
-    query_of(asked)
-    with desk.database.read() as connection:
-        found = list_boxes(connection, reach=asked.who.reach)
-        known = completeness_of(connection)
-        waiting = rows.waiting_in(connection, asked.who.reach)
-        papers = papers_of(connection, asked.now_ms)
-    found.sort(key=_worst_first)
-    return render(desk, asked, "boxes.html", boxes=found, known=known, hole=Where.HOLE, waiting=waiting, papers=papers)
-
-
 def _playable(episode: Episode) -> bool:
     return any(clip.state == "stored" for clip in episode.clips)
 
@@ -170,8 +147,3 @@ def _showing(episode: Episode, path: list[list[float]]) -> Showing:
         lead_ms=lead_ms,
         track=json.dumps(path, separators=(",", ":")) if path else None,
     )
-
-
-def _worst_first(box: BoxView) -> tuple[int, int, str]:
-    worst_camera = min((_RANK.get(camera.standing.state, 0) for camera in box.cameras), default=99)
-    return _RANK.get(box.standing.state, 0), worst_camera, box.id

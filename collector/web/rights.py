@@ -12,21 +12,21 @@ from collector.store.reach import EVERYWHERE, Reach
 
 Right = Literal[
     "public", "signed_in", "see_incidents", "see_media", "export", "acknowledge", "mute", "delete", "see_fleet",
-    "see_metrics", "see_audit", "stop_updates",
+    "command", "maintain", "see_metrics", "see_audit", "stop_updates",
 ]  # fmt: skip
 Role = Literal["administrator", "officer", "technician", "auditor"]
 
 ROLES: tuple[Role, ...] = ("administrator", "officer", "technician", "auditor")
 GIVEN: tuple[Right, ...] = (
-    "see_incidents", "see_media", "export", "acknowledge", "mute", "delete", "see_fleet", "see_metrics",
-    "see_audit", "stop_updates",
+    "see_incidents", "see_media", "export", "acknowledge", "mute", "delete", "see_fleet", "command",
+    "maintain", "see_metrics", "see_audit", "stop_updates",
 )  # fmt: skip
 """The rights that a user can have beside their role's, or not have in spite of it."""
 
 RIGHTS_OF_ROLE: dict[str, frozenset[Right]] = {
     "administrator": frozenset({"signed_in", *GIVEN}),
     "officer": frozenset({"signed_in", "see_incidents", "see_media", "export", "acknowledge", "mute", "see_fleet"}),
-    "technician": frozenset({"signed_in", "see_fleet", "see_metrics", "stop_updates"}),
+    "technician": frozenset({"signed_in", "see_fleet", "command", "maintain", "see_metrics", "stop_updates"}),
     "auditor": frozenset({"signed_in", "see_incidents", "see_media", "see_fleet", "see_audit"}),
 }
 

@@ -55,7 +55,8 @@ def test_no_text_is_there_for_nothing():
     sources = "".join(path.read_text(encoding="utf-8") for path in [*TEMPLATES, *WEB.glob("*.py")])
     named = set(re.findall(r"""["']([a-z_]+\.[a-z_0-9]+)["']""", sources))
     groups = set(re.findall(r"""t\.of\(\s*["']([a-z_]+)["']""", sources)) | {
-        "unit", "weekday", "clip_word", "clip_state", "clip_long", "error", "keys", "mutes", "weekday_short"
+        "unit", "weekday", "clip_word", "clip_state", "clip_long", "error", "keys", "mutes", "fleet", "upkeep",
+        "lines", "commands", "weekday_short",
     }  # fmt: skip
     unused = [key for key in load_texts("vi") if key not in named and key.split(".")[0] not in groups]
     assert unused == []
@@ -150,6 +151,7 @@ def test_only_the_login_the_language_and_lent_pictures_are_public():
         ("GET", "/login"),
         ("POST", "/login"),
         ("POST", "/language"),
+        ("GET", "/lent/{id}"),  # whoever holds a link of a message, for a quarter of an hour
     }
 
 
