@@ -34,10 +34,10 @@ class Row:
     lost: tuple[int, int]
 
     @property
-    def rank(self) -> tuple[int, str]:
-        """The worst first."""
-        worst = min(RANK.get(each, 5) for each in (self.box.standing.state, *(c.standing.state for c in self.troubled)))
-        return (min(worst, RANK.get(self.box.standing.state, 5)), self.box.id)
+    def rank(self) -> tuple[int, int, str]:
+        """The worst first: by the worst of the box and its cameras, then by the box."""
+        own = RANK[self.box.standing.state]
+        return min([own, *(RANK[camera.standing.state] for camera in self.troubled)]), own, self.box.id
 
 
 @dataclass(frozen=True)
@@ -103,4 +103,4 @@ def _tally(boxes: list[BoxView]) -> tuple[tuple[str, int], ...]:
     counts: dict[str, int] = {}
     for box in boxes:
         counts[box.standing.state] = counts.get(box.standing.state, 0) + 1
-    return tuple(sorted(counts.items(), key=lambda each: RANK.get(each[0], 5)))
+    return tuple(sorted(counts.items(), key=lambda each: RANK[each[0]]))

@@ -126,11 +126,11 @@ def test_previous_and_next_walk_through_the_feed(open_as, site):
 def test_the_boxes_page_follows_the_boxes(open_as, site):
     page = open_as("son")
     assert page.url == f"{site.address}/boxes"
-    order = page.locator(".box h2").all_inner_texts()
-    assert order == ["nga-ba-cho", "truong-tieu-hoc", "tram-y-te", "nha-van-hoa-01"]  # worst first
-    assert "Mất kết nối đột ngột" in page.locator("#box-nga-ba-cho").inner_text()
-    blind = page.locator("#box-truong-tieu-hoc tbody tr", has_text="nha-xe").inner_text()
-    assert "—" in blind
+    order = page.locator("tr.box th a").all_inner_texts()
+    assert order == ["nga-ba-cho", "truong-tieu-hoc", "nha-van-hoa-01", "tram-y-te"]  # worst first
+    assert "Mất kết nối đột ngột" in page.locator("#why-nga-ba-cho").inner_text()
+    blind = page.locator("#why-truong-tieu-hoc .troubled li", has_text="nha-xe").inner_text()
+    assert "Mất hình" in blind
     site.duty.heartbeat("tram-y-te", a_heartbeat(("loi-vao",)))
     site.duty.standing("box", "tram-y-te", "up", site.duty.now_ms)
     page.wait_for_selector("#box-tram-y-te.ok")
@@ -191,6 +191,9 @@ PAGES = (
     "/boxes",
     "/boxes/truong-tieu-hoc",
     "/boxes/tram-y-te",
+    "/outages",
+    "/availability",
+    "/maintenance",
     "/incidents/0",
     "/incidents/1",
     "/incidents/2",
