@@ -104,7 +104,8 @@ def own(duty, shift):
     episode = incident.episodes[0]
     return {
         "incidents": incident.id, "episodes": episode.id, "clips": episode.clips[0].id, "snapshots": episode.id,
-        "boxes": episode.box, "updates": a_release(duty), "mutes": a_mute(duty, incident.camera), "camera": incident.camera,
+        "boxes": episode.box, "updates": a_release(duty), "mutes": a_mute(duty, incident.camera),
+        "camera": incident.camera,
         "maintenance": a_window(duty, "camera", incident.camera),
     }  # fmt: skip
 
