@@ -9,7 +9,7 @@ import click
 
 from collector.cli_options import config_option, load, opened
 from collector.config import CollectorConfig
-from collector.fleet.arrival import Arrived, Step, steps_done, steps_of
+from collector.fleet.arrival import BEARABLE, Arrived, Step, steps_done, steps_of
 from collector.store import boxes, fleet, identities
 from collector.store.database import Connection, Database
 from vonggac.daemon.bundles import BundleUnusable, facts_of, read_bundle, scrub
@@ -32,6 +32,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "heartbeat?": "hộp có tới được cổng {broker_port} của máy chủ không?",
         "picture?": "camera có điện không, địa chỉ và mật khẩu đúng không? Trên hộp: edge-agent check",
         "accepted?": "xem: {ails}",
+        "remark": "lưu ý: {remarks}",
         "scrubbed": "Đã xóa mã và mật khẩu trong {bundle}",
     },
     "en": {
@@ -45,6 +46,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "heartbeat?": "does the box reach the server's port {broker_port}?",
         "picture?": "has the camera power, are its address and password right? On the box: edge-agent check",
         "accepted?": "see: {ails}",
+        "remark": "but: {remarks}",
         "scrubbed": "Token and passwords were removed from {bundle}",
     },
 }
@@ -83,6 +85,8 @@ def follow(config: CollectorConfig, box_id: str, bundle: Path, language: Languag
                 if step not in told:
                     told.append(step)
                     tell(_named(step, words))
+                    if step.kind == "accepted" and heard.remarks:
+                        tell(words["remark"].format(remarks=", ".join(heard.remarks)))
                     if step.kind == "enrolled":
                         _forget_secrets(bundle, lambda: tell(words["scrubbed"].format(bundle=bundle)))
             if longest_s is not None and time.monotonic() - began > longest_s and len(told) < len(steps):
@@ -122,17 +126,22 @@ def hear(connection: Connection, box_id: str, since_ms: int) -> Arrived:
     told = (box.heartbeat or {}).get("cameras", ())
     standings = fleet.standings(connection)
     refs = [("box", box_id), *(("camera", f"{box_id}/{camera['name']}") for camera in told)]
-    ails = []
+    ails: list[str] = []
+    remarks: list[str] = []
     for kind, ref in refs:
         standing = standings.get((kind, ref))
         if standing is None or standing.state != "up":
             state = "new" if standing is None else " ".join([standing.state, *standing.reasons])
-            ails.append(f"{ref} {state}")
+            is_bearable = (
+                standing is not None and standing.state == "degraded" and BEARABLE.issuperset(standing.reasons)
+            )
+            (remarks if is_bearable else ails).append(f"{ref} {state}")
     return Arrived(
         enrolled_ms=identities.enrolled_ms(connection, box_id, since_ms),
         heartbeat_ms=box.heartbeat_ms,
         pictures=frozenset(camera["name"] for camera in told if camera.get("last_frame_age_ms") is not None),
         ails=tuple(ails),
+        remarks=tuple(remarks),
     )
 
 

@@ -7,6 +7,10 @@ from typing import Literal
 Kind = Literal["enrolled", "heartbeat", "picture", "accepted"]
 
 
+BEARABLE = frozenset({"clock_unset"})
+"""Synchronising takes its time, and the collector dates what such a box says (docs/design/time.md)."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One step; `camera` for a picture alone."""
@@ -19,13 +23,15 @@ class Step:
 class Arrived:
     """What was heard of a box since its bundle was made; times by the collector's clock, None: not yet.
 
-    `pictures` are cameras of which the last heartbeat tells a decoded frame; `ails` what its states complain of.
+    `pictures` are cameras of which the last heartbeat tells a decoded frame; `ails` what its states complain of;
+    `remarks` what they complain of that an installer need not wait for (BEARABLE).
     """
 
     enrolled_ms: int | None
     heartbeat_ms: int | None
     pictures: frozenset[str] = frozenset()
     ails: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def steps_of(cameras: Iterable[str]) -> list[Step]:
