@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from edge_agent.cli_discover import discover
 from edge_agent.cli_options import DEFAULT_DATA, config_option, load
 from edge_agent.cli_update import update
 from edge_agent.config import CameraSection, EdgeConfig
@@ -335,6 +336,7 @@ def enrol(bundle: Path, config_path: Path, data: Path, authority: str | None, ca
 
 
 main.add_command(update)
+main.add_command(discover)
 
 
 if __name__ == "__main__":

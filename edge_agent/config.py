@@ -125,6 +125,7 @@ class CameraSection(Section):
     sub: str | None = None
     user: str | None = None
     password_file: ConfigPath | None = None
+    serial: Annotated[str, Field(min_length=1, max_length=120)] | None = None
     pre_roll: Annotated[Duration, Field(le=60)] = 5.0
     post_roll: Annotated[Duration, Field(le=60)] = 3.0
     ring: Annotated[Size, Field(ge=2**20)] = 32 * 2**20

@@ -99,6 +99,7 @@ HOMES = (
     Home("sqlalchemy", ("collector.store", "collector.store.*")),
     Home("alembic", ("collector.store", "collector.store.*")),
     Home("pydantic", ("edge_agent.config", "collector.config", "vonggac.daemon.config")),
+    Home("onveef", ("edge_agent.aim.onvif",)),
     Home("tusclient", ("edge_agent.uplink.*",)),
     Home("apprise", ("collector.alerts.*",)),
     Home("systemd", ("vonggac.daemon.*",)),
