@@ -18,8 +18,10 @@ from vonggac.daemon.clock import SystemClock, new_id
 from vonggac.daemon.config import ConfigInvalid, read_secret
 from vonggac.daemon.files import hand_over, write_durably
 from vonggac.daemon.program import refuse_config
+from vonggac.daemon.signatures import signer_of
 from vonggac.wire.enrolment import SERVER_NAMES
 from vonggac.wire.ids import is_box_id
+from vonggac.wire.sheet import MAX_SHEET_BYTES, split, statement
 
 if TYPE_CHECKING:
     from collector.identity.bundle import Camera
@@ -245,6 +247,28 @@ def _end(connection: Connection, box_id: str, reason: identities.Reason) -> None
     identities.end_certificates(connection, box_id, reason, now_ms)
     identities.end_signing_keys(connection, box_id, now_ms)
     identities.void_tokens(connection, box_id, now_ms)
+
+
+@box.command("verify-sheet")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@config_option
+def box_verify_sheet(file: Path, config_path: Path) -> None:
+    """Was the hand-over sheet FILE signed by the box that it names, and not changed since? Exit 1 when not."""
+    with file.open("rb") as opened_file:
+        data = opened_file.read(MAX_SHEET_BYTES + 1)
+    try:
+        page, seal = split(data)
+    except ValueError as error:
+        raise click.ClickException(f"{file} {error}") from None
+    with opened(load(config_path)) as database, database.read() as connection:
+        keys = {key: ended_ms for key, _since_ms, ended_ms in identities.signing_keys_of(connection, seal.box)}
+    if seal.key not in keys:
+        raise click.ClickException(f"{file}: its key was never registered for box {seal.box}")
+    if signer_of(statement(seal.box, page), bytes.fromhex(seal.signature), [seal.key]) is None:
+        raise click.ClickException(f"{file}: was changed after box {seal.box} had signed it")
+    click.echo(f"{file}: signed by box {seal.box}, unchanged")
+    if keys[seal.key] is not None:
+        click.echo("Its key has ended since (replaced, revoked or retired): who holds it may have signed later.")
 
 
 @box.command("list")

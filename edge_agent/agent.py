@@ -12,15 +12,21 @@ from zoneinfo import ZoneInfo
 
 import cv2
 
+from edge_agent.aim.line import NotMeasured, upload_kbps
+from edge_agent.aim.words import Language
 from edge_agent.cameras import CameraParts, build_camera
 from edge_agent.check import (
     Finding,
+    StreamLook,
     check_broker,
-    check_cameras,
     check_clock,
     check_collector,
     check_disk,
     check_identity,
+    check_power,
+    check_upload,
+    judge_stream,
+    look_at_cameras,
 )
 from edge_agent.config import EdgeConfig, config_hash
 from edge_agent.handover import Handover
@@ -53,6 +59,7 @@ log = get_logger(__name__)
 _FLUSH_S = 8.0
 _NO_PROGRESS_S = 3.0
 _BUDGET_EVERY_S = 10.0
+UPLOAD_S = 4.0
 
 
 class Agent:
@@ -91,12 +98,9 @@ class Agent:
         self._renewer: Renewer | None = None
         if who.identity is not None and who.trust is not None:
             self._renewer = Renewer(who.identity, who.trust, clock, stop)
-        server = UploadServer(
-            f"{config.collector.url}/upload/", config.box, who.secret, config.collector.ca_file, who.trust
-        )
         self._uploader = Uploader(
             self._outbox,
-            server,
+            _upload_server(config, who),
             clock,
             self._stop_sending,
             lambda: config.uplink.kbps_at(datetime.fromtimestamp(clock.wall_ms() / 1000, zone)),
@@ -203,6 +207,10 @@ def _broker(config: EdgeConfig, who: Credentials) -> Broker:
     return Broker(section.host, section.port, config.box, who.secret, section.protocol, tls)
 
 
+def _upload_server(config: EdgeConfig, who: Credentials) -> UploadServer:
+    return UploadServer(f"{config.collector.url}/upload/", config.box, who.secret, config.collector.ca_file, who.trust)
+
+
 def run_agent(config: EdgeConfig) -> int:
     """The daemon: returns the exit code. Raises ConfigInvalid before anything runs."""
     configure_logs(config.log_level)
@@ -221,19 +229,36 @@ def run_agent(config: EdgeConfig) -> int:
     return stop.exit_code
 
 
-def check_agent(config: EdgeConfig) -> Iterator[Finding]:
-    """Everything that `edge-agent check` tries, in the order in which an installer would mend it."""
+def check_agent(config: EdgeConfig, language: Language = "en") -> Iterator[Finding | StreamLook]:
+    """Everything that `edge-agent check` tries, in the order in which an installer would mend it.
+
+    Each stream's look comes before what is said of it.
+    """
     clock = SystemClock()
     yield check_disk(config)
     yield check_clock(clock)
+    yield from check_power(HostHealth(config.data, clock, config.time_zone).throttled())
+    who: Credentials | None = None
+    reaches = False
     try:
         who = open_credentials(config, clock)
     except ConfigInvalid as error:
-        yield Finding("secret", False, str(error))
+        yield Finding("secret", False, "plain", {"text": str(error)})
     else:
         if who.identity is not None:
             yield check_identity(who.identity, clock)
         link = MqttLink(_broker(config, who), will=lambda: last_will(config.box, clock))
         yield check_broker(link, f"{config.broker.host}:{config.broker.port}")
-        yield check_collector(config, who)
-    yield from check_cameras(config, clock)
+        found = check_collector(config, who)
+        reaches = found.ok
+        yield found
+    looks: list[StreamLook] = []
+    for seen in look_at_cameras(config, clock):
+        looks.append(seen)
+        yield seen
+        yield from judge_stream(seen, language)
+    if who is not None and reaches:
+        try:
+            yield check_upload(upload_kbps(_upload_server(config, who), clock, UPLOAD_S), looks)
+        except NotMeasured as error:
+            yield Finding("upload", False, "upload_none", {"reason": str(error)})

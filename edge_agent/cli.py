@@ -16,6 +16,7 @@ from rich.table import Table
 
 from edge_agent.cli_discover import discover
 from edge_agent.cli_options import DEFAULT_DATA, config_option, load
+from edge_agent.cli_sheet import sheet
 from edge_agent.cli_update import update
 from edge_agent.config import CameraSection, EdgeConfig
 from edge_agent.vision.settings import MotionSettings
@@ -50,21 +51,30 @@ def run(config_path: Path) -> None:
 
 @main.command()
 @config_option()
+@click.option("--lang", "language", type=click.Choice(["vi", "en"]), default="vi", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def check(config_path: Path, as_json: bool) -> None:
-    """Try configuration, disk, clock, broker, collector and cameras: a line each. Exit 0, 1 or 78."""
+def check(config_path: Path, language: Literal["vi", "en"], as_json: bool) -> None:
+    """Try configuration, disk, clock, power, broker, collector, cameras, line: a line each. Exit 0, 1 or 78."""
     config = load(config_path)
     from edge_agent.agent import check_agent  # noqa: PLC0415
+    from edge_agent.aim.words import part_of  # noqa: PLC0415
+    from edge_agent.check import Finding  # noqa: PLC0415
 
     well = True
+    marks = {"vi": ("được ", "SAI  ", "nên  "), "en": ("ok   ", "WRONG", "note ")}[language]
     if not as_json:
-        click.echo(f"ok    configuration: {config_path}")
-    for finding in check_agent(config):
+        click.echo(f"{marks[0]} {'cấu hình' if language == 'vi' else 'configuration'}: {config_path}")
+    for finding in check_agent(config, language):
+        if not isinstance(finding, Finding):
+            continue
         well = well and finding.ok
+        text = finding.say(language)
         if as_json:
-            click.echo(json.dumps({"part": finding.part, "ok": finding.ok, "text": finding.text}, ensure_ascii=False))
+            line = {"part": finding.part, "ok": finding.ok, "advice": finding.is_advice, "text": text}
+            click.echo(json.dumps(line, ensure_ascii=False))
         else:
-            click.echo(f"{'ok   ' if finding.ok else 'WRONG'} {finding.part}: {finding.text}")
+            mark = marks[2] if finding.is_advice else marks[0] if finding.ok else marks[1]
+            click.echo(f"{mark} {part_of(finding.part, language)}: {text}")
     raise SystemExit(0 if well else 1)
 
 
@@ -337,6 +347,7 @@ def enrol(bundle: Path, config_path: Path, data: Path, authority: str | None, ca
 
 main.add_command(update)
 main.add_command(discover)
+main.add_command(sheet)
 
 
 if __name__ == "__main__":

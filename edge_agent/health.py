@@ -101,7 +101,7 @@ class HostHealth:
             disk_total_bytes=disk_total,
             disk_free_bytes=disk_free,
             written_today_bytes=self._written.sample(),
-            throttled=self._throttled(),
+            throttled=self.throttled(),
             run_began_mono_ms=self._began_ms,
         )
 
@@ -178,7 +178,7 @@ class HostHealth:
                 return int(value)
         return None
 
-    def _throttled(self) -> int | None:
+    def throttled(self) -> int | None:
         """A Pi's flags: bit 0 under-voltage now, 2 throttled now, 16 and 18 the same since boot."""
         text = self._read(_PI_FLAGS)
         if text is None and self._has_vcgencmd:

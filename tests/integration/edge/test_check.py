@@ -49,7 +49,7 @@ def _check(system: System, given: Given) -> tuple[int, dict[str, tuple[bool, str
         f"cameras: [{{name: gate, source: '{given.source}', open_deadline: 2s, read_deadline: 2s}}]\n",
         encoding="utf-8",
     )
-    result = CliRunner().invoke(main, ["check", "--json", "--config", str(file)])
+    result = CliRunner().invoke(main, ["check", "--json", "--lang", "en", "--config", str(file)])
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     return result.exit_code, {line["part"]: (line["ok"], line["text"]) for line in lines}
 
@@ -58,7 +58,7 @@ def test_a_box_that_is_well_says_so(system):
     code, found = _check(system, Given())
     assert all(ok for part, (ok, _) in found.items() if part != "clock"), found
     assert found["camera gate (main)"][1].startswith("picture 320x240 h264, 10.0 frames/s")
-    assert list(found) == ["disk", "clock", "broker", "collector", "camera gate (main)"]
+    assert list(found) == ["disk", "clock", "broker", "collector", "camera gate (main)", "upload"]
     assert code == (0 if found["clock"][0] else 1)
 
 
@@ -134,4 +134,4 @@ def test_a_small_full_disk_is_told(tmp_path, system):
 def test_the_clock_is_told(state, ok, word):
     finding = check_clock(FakeClock(state=state))
     assert finding.ok == ok
-    assert word in finding.text
+    assert word in finding.say()
