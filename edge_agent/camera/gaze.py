@@ -153,14 +153,17 @@ class Gaze:
             return  # followed back: the key frame that was looked at already
         due, dozing = attention.due(now_ms), attention.level(now_ms) == "dozing"
         if due or (dozing and attention.worth_keeping(now_ms)):
-            differs = self._glance.differs(frame.luma)
+            glanced = not attention.busy  # while something moves, no glance is needed to tell
+            differs = not glanced or self._glance.differs(frame.luma)
             if dozing and differs:
                 attention.stir(now_ms)
             elif due:
                 self._waiting.clear()
             self._waiting.append(frame)
             if due or differs:
-                self._look_at_waiting(attention)
+                interest = self._look_at_waiting(attention)
+                if glanced:
+                    self._glance.keep(calm=interest == "none")
             else:
                 attention.candidate(now_ms)
         if frame.is_key and now_ms - self._key_glanced_ms >= KEYS_APART_MS:
@@ -182,13 +185,13 @@ class Gaze:
             self._key_glance.keep(calm=calm and self._kept_key_calm)
             self._kept_key_calm = calm
 
-    def _look_at_waiting(self, attention: Attention) -> None:
+    def _look_at_waiting(self, attention: Attention) -> Interest:
         waiting, self._waiting = self._waiting, []
         interest: Interest = "none"
         for frame in waiting:
             interest = self._show(frame)
             attention.looked(frame.mono_ms, interest)
-        self._glance.keep(calm=interest == "none")
+        return interest
 
     def _show(self, frame: Frame) -> Interest:
         self._seen.looked += 1

@@ -27,7 +27,6 @@ from edge_agent.camera.unavailable import CameraUnavailable
 
 _REMEMBERED_PACKETS = 64  # longer than any reorder depth (16) with room for repeated stamps
 _OWN_CLOCK = Fraction(1, 90_000)
-_CAUGHT_UP_MS = 20.0
 
 
 class Moments(Protocol):
@@ -126,13 +125,7 @@ class Reader:
             self._rewind()
 
     def _may_gather(self) -> bool:
-        """Nothing more lies in the socket, and the last packet came no later than its like."""
-        return (
-            self.gather_s > 0
-            and self._feed.caught_up
-            and self._address.kind in ("rtsp", "http")
-            and self._arrival_ms - self._last_mono_ms < _CAUGHT_UP_MS
-        )
+        return self.gather_s > 0 and self._feed.caught_up and self._address.kind in ("rtsp", "http")
 
     def _place(self, unit: Unit, offset: int) -> Packet:
         self._watch_parameters(unit)

@@ -41,6 +41,7 @@ class Depacketizer:
         self._pts = 0
         self._newest_pts = 0
         self._has_slice = self._is_key = self._in_fragments = False
+        self._fragment_mark = 0
         self._ended_stamp: int | None = None
         self._next_number: int | None = None
 
@@ -49,6 +50,8 @@ class Depacketizer:
         if len(packet) < _HEAD.size:
             return None
         flags, kind, number, stamp = _HEAD.unpack_from(packet)
+        if flags == 0x80 and self._goes_on(packet, kind, number, stamp):
+            return None
         begin, end = 12 + 4 * (flags & 15), len(packet)
         if flags & 0x10 and begin + 4 <= end:  # header extension
             begin += 4 + 4 * (packet[begin + 2] << 8 | packet[begin + 3])
@@ -69,6 +72,17 @@ class Depacketizer:
             self._ended_stamp = stamp
             return self._complete()
         return complete
+
+    def _goes_on(self, packet: memoryview, kind: int, number: int, stamp: int) -> bool:
+        """The middle of a unit, which most packets are: nothing to be done but to keep it."""
+        if not self._in_fragments or kind & 0x80 or number != self._next_number or stamp != self._stamp:
+            return False
+        head = 14 if self._hevc else 13
+        if len(packet) <= head or packet[head] & 0xC0 or packet[12] != self._fragment_mark:
+            return False
+        self._pieces.append(bytes(packet[head + 1 :]))
+        self._next_number = (number + 1) & 0xFFFF
+        return True
 
     def _follow(self, stamp: int) -> None:
         if self._stamp is not None:
@@ -116,7 +130,7 @@ class Depacketizer:
             else:
                 first = bytes((payload[0] & 0xE0 | part & 0x1F,))
             self._unit(first + payload[head + 1 :])
-            self._in_fragments = True
+            self._in_fragments, self._fragment_mark = True, payload[0]
         elif self._in_fragments:
             self._pieces.append(bytes(payload[head + 1 :]))
         if part & 0x40:

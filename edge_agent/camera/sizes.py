@@ -16,6 +16,7 @@ _LEAST_MARGIN = 0.12
 _MOST_MARGIN = 2.0
 _LEARNS = 0.05
 _FADES_MS = 90_000.0  # the loudest calm is half forgotten after about a minute
+_FORGIVES = 0.25  # what was cried for nothing is forgotten so much slower: a false cry in some minutes costs little
 
 
 class Sizes:
@@ -57,6 +58,7 @@ class Sizes:
             self._usual[place] = loud if usual is None else usual + _LEARNS * (loud - usual)
             faded = math.exp(-min(1000.0, max(0.0, t_ms - self._calm_ms)) / _FADES_MS)
             self._loudest = max(level, self._loudest * faded, 0.0)
+            self._margin = max(_LEAST_MARGIN, self._margin * (1 - (1 - faded) * _FORGIVES))
             self._calm_ms = t_ms
 
     def judge(self, right: bool) -> None:

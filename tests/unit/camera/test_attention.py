@@ -72,25 +72,26 @@ def test_nothing_is_rested_before_a_stream_has_been_watched_for_a_while() -> Non
     assert not attention.resting
 
 
-def test_a_stream_beside_the_large_one_rests_only_once_its_sizes_have_proven_prompt() -> None:
-    attention = Attention(RestPolicy(prompt=True))
-    stream = Stream(attention)
-    stream.play(60)
-    assert not attention.resting
-    for _ in range(4):
-        stream.play(3, "known", bytes_=1500)
-        stream.play(15)
-    assert attention.resting
+def what_rest_notices_late(stream: Stream, late_ms: float) -> None:
+    """Something stirs at rest; followed back, it began `late_ms` before."""
+    stream.attention.wake(stream.now_ms)
+    stream.attention.looked(stream.now_ms - late_ms, "some")
+    stream.play(3, "known")
+    stream.play(12)
 
 
-def test_a_stream_whose_sizes_tell_nothing_is_not_rested_beside_the_large_one() -> None:
-    attention = Attention(RestPolicy(prompt=True))
+@pytest.mark.parametrize(("late_ms", "prompt", "rests"), [(700, True, True), (1200, True, False), (1900, False, True)])
+def test_beside_the_large_stream_a_thing_noticed_late_counts_as_missed(
+    late_ms: float, prompt: bool, rests: bool
+) -> None:
+    attention = Attention(RestPolicy(prompt=prompt))
     stream = Stream(attention)
     stream.play(30)
-    for _ in range(8):
-        stream.play(3, "known", key_differs=True)
-        stream.play(15)
-    assert not attention.resting
+    assert attention.resting
+    what_rest_notices_late(stream, late_ms)
+    assert attention.resting is rests
+    stream.play(700)
+    assert attention.resting, "it is tried again"
 
 
 def test_what_open_eyes_saw_and_resting_would_have_missed_suspends_rest_for_longer_each_time() -> None:
@@ -103,6 +104,7 @@ def test_what_open_eyes_saw_and_resting_would_have_missed_suspends_rest_for_long
     stream.play(200)
     assert attention.resting
     attention.wake(stream.now_ms)
+    stream.play(1.0)
     a_thing_passes(stream, noticed=False)
     stream.play(1000)
     assert not attention.resting
