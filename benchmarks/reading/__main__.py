@@ -119,7 +119,7 @@ def render(rows: dict[Key, Row]) -> str:
     lines = [
         "# Reading less than everything: last figures",
         "",
-        f"`python -m benchmarks.reading --videos DIR`, {datetime.now(UTC):%Y-%m-%d}; {len(recordings)} labelled recordings.",
+        f"`python -m benchmarks.reading --videos DIR`, {datetime.now(UTC):%Y-%m-%d}; {len(recordings)} recordings.",
         "Found: labelled events touched by an episode. Later: than with every picture decoded and looked at. Word: the",
         "moment of the stream at which the episode is told. Long calms: each event behind a calm of 17 s and more.",
     ]
