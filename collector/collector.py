@@ -199,7 +199,11 @@ def _start(base: Foundation, parts: tuple[str, ...]) -> dict[str, str]:
     addresses: dict[str, str] = {}
     upload_app: Starlette | None = None
     ingest: MqttIngest | None = None
-    channels = base.config.alerts.all_channels(_lender(base)) if {"alerts", "fleet"} & {*parts} else ()
+    channels = (
+        base.config.alerts.all_channels(_lender(base), base.config.zone, base.clock.wall_ms)
+        if {"alerts", "fleet"} & {*parts}
+        else ()
+    )
     if "alerts" in parts:
         _start_alerts(base, channels)
     if "ingest" in parts:
@@ -318,7 +322,7 @@ def _start_alerts(base: Foundation, channels: tuple[Channel, ...]) -> None:
     config = base.config
     rules = RulesLoop(
         base.database,
-        tuple(rule.rule() for rule in config.alerts.rules),
+        config.rules(),
         config.alerts.grouping(),
         config.zone,
         base.alerted,

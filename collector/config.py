@@ -10,33 +10,23 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from collector.alerts.channels.apprise import AppriseChannel, read_urls
-from collector.alerts.channels.protocol import Channel
-from collector.alerts.channels.screen import ScreenChannel
-from collector.alerts.channels.zalo import API as ZALO_API
-from collector.alerts.channels.zalo import Lend, ZaloChannel
-from collector.alerts.incidents import Grouping
-from collector.alerts.rules import ALL_WEEK, Escalate, Hours, Rule
+from collector.alerts.rules import Rule
+from collector.alerts.sky import Sky
+from collector.config_alerts import AlertsSection, Calendar
 from collector.identity.authority import AUTHORITY, COLLECTOR, COLLECTOR_KEY
 from collector.identity.certificates import is_host
 from collector.ingest.mqtt import BrokerAddress
 from collector.retention import Limits
 from collector.store.database import sqlite_url
-from collector.store.desk import SCREEN
 from vonggac.daemon.config import (
-    ConfigInvalid,
     ConfigPath,
     Duration,
-    MinuteOfDay,
     Section,
     Size,
     is_this_machine,
     load_config,
     read_secret,
 )
-
-_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
 def _split_address(text: object) -> object:
@@ -183,185 +173,6 @@ class RetentionSection(Section):
         )
 
 
-class HoursSection(Section):
-    """Hours of some weekdays, local time; an end before the start is on the next day."""
-
-    start: Annotated[MinuteOfDay, Field(alias="from")]
-    end: Annotated[MinuteOfDay, Field(alias="to")]
-    days: tuple[Weekday, ...] = ()
-
-    def hours(self) -> Hours:
-        """As a rule takes them."""
-        return Hours(self.start, self.end, frozenset(_WEEKDAYS.index(day) for day in self.days) or ALL_WEEK)
-
-    @model_validator(mode="after")
-    def _makes_sense(self) -> "HoursSection":
-        self.hours()
-        return self
-
-
-class EscalateSection(Section):
-    """Who is told as well when nobody has taken an incident for so long."""
-
-    after: Annotated[Duration, Field(gt=0)]
-    channels: Annotated[tuple[str, ...], Field(min_length=1)]
-
-
-class RuleSection(Section):
-    """Who is told of what; an empty list means any."""
-
-    name: Annotated[str, Field(min_length=1, max_length=60)]
-    cameras: tuple[str, ...] = ()
-    zones: tuple[str, ...] = ()
-    kinds: tuple[str, ...] = ()
-    hours: tuple[HoursSection, ...] = ()
-    min_score: float | None = None
-    severity: Literal["low", "normal", "high"] = "normal"
-    cool_down: Duration = 60.0
-    rings_an_hour: Annotated[int, Field(ge=1)] = 12
-    channels: tuple[str, ...] = (SCREEN,)
-    escalate: tuple[EscalateSection, ...] = ()
-
-    def rule(self) -> Rule:
-        """As the rules' loop takes it. Raises ValueError with what is wrong."""
-        return Rule(
-            name=self.name,
-            cameras=self.cameras,
-            zones=self.zones,
-            hours=tuple(hours.hours() for hours in self.hours),
-            kinds=self.kinds,
-            min_score=self.min_score,
-            cool_down_s=self.cool_down,
-            channels=self.channels,
-            severity=self.severity,
-            rings_an_hour=self.rings_an_hour,
-            escalate=tuple(Escalate(step.after, step.channels) for step in self.escalate),
-        )
-
-    @model_validator(mode="after")
-    def _makes_sense(self) -> "RuleSection":
-        self.rule()
-        return self
-
-
-class ZaloSection(Section):
-    """A Zalo bot: its token's file, and the chats of those who have written to it (`collector channel chats`)."""
-
-    token_file: ConfigPath
-    chats: tuple[Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,80}$")], ...] = ()
-    api: str = ZALO_API
-
-    @field_validator("api")
-    @classmethod
-    def _is_encrypted(cls, text: str) -> str:
-        parts = urlsplit(text)
-        if not parts.hostname or not (parts.scheme == "https" or is_this_machine(parts.hostname)):
-            raise ValueError("must be https://HOST: the bot's token goes there")
-        return text.rstrip("/")
-
-
-class ChannelSection(Section):
-    """A way to reach people: by Apprise, whose addresses hold secrets and stand in a file, or by a Zalo bot."""
-
-    name: Annotated[str, Field(min_length=1, max_length=40)]
-    urls_file: ConfigPath | None = None
-    zalo: ZaloSection | None = None
-    language: Literal["vi", "en"] = "vi"
-    may_carry_pictures: bool = False
-
-    @field_validator("name")
-    @classmethod
-    def _is_not_the_screen(cls, name: str) -> str:
-        if name == SCREEN:
-            raise ValueError(f"{SCREEN!r} is always there: choose another name")
-        return name
-
-    @model_validator(mode="after")
-    def _is_of_one_kind(self) -> "ChannelSection":
-        if (self.urls_file is None) == (self.zalo is None):
-            raise ValueError("give either urls_file or zalo")
-        return self
-
-    def channel(self, lend: Lend | None = None) -> Channel:
-        """The channel itself. Raises ConfigInvalid when the file cannot be used."""
-        if self.zalo is not None:
-            return self.zalo_channel(self.zalo, lend)
-        assert self.urls_file is not None  # noqa: S101 - one of the two is there
-        try:
-            if self.urls_file.stat().st_mode & 0o077:
-                raise ConfigInvalid(
-                    [f"{self.urls_file}: secret file is open to others. Do: chmod 600 {self.urls_file}"]
-                )
-            urls = read_urls(self.urls_file.read_text(encoding="utf-8"))
-            return AppriseChannel(self.name, urls, self.language, self.may_carry_pictures)
-        except OSError as error:
-            raise ConfigInvalid([f"{self.urls_file}: cannot be read: {error.strerror}"]) from None
-        except ValueError as error:
-            raise ConfigInvalid([f"{self.urls_file}: {error}"]) from None
-
-    def zalo_channel(self, zalo: ZaloSection, lend: Lend | None = None) -> ZaloChannel:
-        """The bot. Raises ConfigInvalid when its token's file is no secret."""
-        token = read_secret(zalo.token_file)
-        return ZaloChannel(
-            self.name, token, zalo.chats, self.language, lend if self.may_carry_pictures else None, zalo.api
-        )
-
-
-class OutagesSection(Section):
-    """Which technicians are told of boxes that are down and cameras that show nothing, and after how long."""
-
-    channels: tuple[str, ...] = (SCREEN,)
-    box_after: Duration = 0.0
-    camera_after: Duration = 60.0
-
-
-class AlertsSection(Section):
-    """Rules and channels; without rules every episode is shown on the post's own screen."""
-
-    rules: tuple[RuleSection, ...] = ()
-    channels: tuple[ChannelSection, ...] = ()
-    incident_gap: Duration = 60.0
-    incident_longest: Duration = 3600.0
-    late_after: Duration = 300.0
-    outages: OutagesSection = OutagesSection()
-
-    @model_validator(mode="after")
-    def _fit_together(self) -> "AlertsSection":
-        for what, given in (
-            ("rules", [rule.name for rule in self.rules]),
-            ("channels", [channel.name for channel in self.channels]),
-        ):
-            twice = sorted({name for name in given if given.count(name) > 1})
-            if twice:
-                raise ValueError(f"two {what} are called {', '.join(twice)}: give each its own name")
-        known = {SCREEN, *(channel.name for channel in self.channels)}
-        told = [(f"rule {rule.name} tells", rule.channels) for rule in self.rules]
-        told += [(f"rule {rule.name} escalates to", step.channels) for rule in self.rules for step in rule.escalate]
-        mute = {each.name for each in self.channels if each.zalo is not None and not each.zalo.chats}
-        for who, names in (*told, ("outages tell", self.outages.channels)):
-            for name in names:
-                if name not in known:
-                    raise ValueError(f"{who} channel {name!r}; known: {', '.join(sorted(known))}")
-                if name in mute:
-                    raise ValueError(
-                        f"{who} channel {name!r}, which has no chats yet. Do: collector channel chats {name}"
-                    )
-        return self
-
-    def grouping(self) -> Grouping:
-        """When episodes are one incident, and when one is late."""
-        return Grouping(gap_s=self.incident_gap, longest_s=self.incident_longest, late_after_s=self.late_after)
-
-    def all_channels(self, lend: Lend | None = None) -> tuple[Channel, ...]:
-        """The screen and those configured; `lend` gives links to pictures. Raises ConfigInvalid."""
-        return (ScreenChannel(), *(channel.channel(lend) for channel in self.channels))
-
-    @property
-    def lends_pictures(self) -> bool:
-        """Is there a channel that needs links to pictures?"""
-        return any(channel.zalo is not None and channel.may_carry_pictures for channel in self.channels)
-
-
 class CollectorConfig(Section):
     """The whole file."""
 
@@ -452,6 +263,17 @@ class CollectorConfig(Section):
     def database_url(self) -> str:
         """The database named, or the one in the data folder."""
         return self.database or sqlite_url(self.data.resolve() / "collector.sqlite")
+
+    @property
+    def calendar(self) -> Calendar:
+        """What the hours of rules go by."""
+        place = self.alerts.place
+        sky = None if place is None else Sky(place.latitude, place.longitude, self.zone)
+        return Calendar(frozenset(self.alerts.holidays), sky)
+
+    def rules(self) -> tuple[Rule, ...]:
+        """As the rules' loop takes them."""
+        return tuple(rule.rule(self.calendar) for rule in self.alerts.rules)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -233,6 +233,7 @@ def facts_of(episode: store.ClaimedEpisode) -> EpisodeFacts:
         kind=episode.kind,
         score=episode.score,
         clock_set=episode.dated is not None or episode.clock != "unset",
+        size=episode.size,
     )
 
 

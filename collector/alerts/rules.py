@@ -5,9 +5,11 @@ Rules: an empty list in a rule means "any". A rule that did not match is tried a
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from fnmatch import fnmatchcase
 from typing import Literal
+
+from collector.alerts.sky import Sky, SunEvent
 
 Severity = Literal["low", "normal", "high"]
 SEVERITY_RANK: dict[Severity, int] = {"low": 0, "normal": 1, "high": 2}
@@ -27,28 +29,50 @@ DAY_MINUTES = 24 * 60
 
 @dataclass(frozen=True)
 class LocalTime:
-    """A moment on the wall clock of the site: `weekday` 0 is Monday, `minute` counts from local midnight."""
+    """A moment on the wall clock of the site: `weekday` 0 is Monday, `minute` counts from local midnight.
+
+    `day` is its date; without it there are no holidays and no sun.
+    """
 
     weekday: int
     minute: int
+    day: date | None = None
 
 
 def local_time_at(wall_ms: int, zone: tzinfo) -> LocalTime:
     """The local time of a UTC moment."""
     moment = datetime.fromtimestamp(wall_ms / 1000, UTC).astimezone(zone)
-    return LocalTime(moment.weekday(), moment.hour * 60 + moment.minute)
+    return LocalTime(moment.weekday(), moment.hour * 60 + moment.minute, moment.date())
+
+
+@dataclass(frozen=True)
+class SunTime:
+    """So many minutes after sunrise or sunset (before, when negative)."""
+
+    event: SunEvent
+    sky: Sky
+    after_min: int = 0
+
+    def minute(self, day: date) -> int:
+        """Local minutes after midnight of that day, which it does not leave."""
+        return max(0, min(DAY_MINUTES - 1, self.sky.minute(self.event, day) + self.after_min))
 
 
 @dataclass(frozen=True)
 class Hours:
-    """A window [start, end) of local minutes on the weekdays on which it *begins*.
+    """A window [start, end) of local minutes on the days on which it *begins*: some weekdays, and `holidays` besides.
 
     With end <= start it runs over midnight into the next day: Hours(1320, 300, {4}) is Friday 22:00 to Saturday 05:00.
+    `start_sun`, `end_sun` stand for the minutes where the window goes by the sun. A holiday is its weekday too: hours
+    on holidays add to those of weekdays, and take nothing away.
     """
 
     start_minute: int
     end_minute: int
     weekdays: frozenset[int] = ALL_WEEK
+    holidays: frozenset[date] = frozenset()
+    start_sun: SunTime | None = None
+    end_sun: SunTime | None = None
 
     def __post_init__(self) -> None:
         if not (0 <= self.start_minute < DAY_MINUTES and 0 <= self.end_minute <= DAY_MINUTES):
@@ -58,19 +82,31 @@ class Hours:
 
     def covers(self, local: LocalTime) -> bool:
         """True when the moment lies in the window."""
-        if self.start_minute < self.end_minute:
-            return local.weekday in self.weekdays and self.start_minute <= local.minute < self.end_minute
-        if local.minute >= self.start_minute:
-            return local.weekday in self.weekdays
-        return local.minute < self.end_minute and (local.weekday - 1) % 7 in self.weekdays
+        yesterday = None if local.day is None else local.day - timedelta(days=1)
+        start, end = self._start(local.day), self._end(local.day)
+        if start < end:
+            return self._is_on(local.weekday, local.day) and start <= local.minute < end
+        if local.minute >= start:
+            return self._is_on(local.weekday, local.day)
+        return local.minute < end and self._is_on((local.weekday - 1) % 7, yesterday)
+
+    def _is_on(self, weekday: int, day: date | None) -> bool:
+        return weekday in self.weekdays or day in self.holidays
+
+    def _start(self, day: date | None) -> int:
+        return self.start_minute if self.start_sun is None or day is None else self.start_sun.minute(day)
+
+    def _end(self, day: date | None) -> int:
+        return self.end_minute if self.end_sun is None or day is None else self.end_sun.minute(day)
 
 
 @dataclass(frozen=True)
 class EpisodeFacts:
     """An episode as far as it is known. Times are the best known (boots.py), except `received_ms` (the collector's).
 
-    `last_ms` is the last motion known so far. Where the times are the box's own and its clock was not set (`clock_set`
-    False), they mean nothing and the time of arrival stands in for them.
+    `last_ms` is the last motion known so far; `size` the share of the picture that the motion has covered until then.
+    Where the times are the box's own and its clock was not set (`clock_set` False), they mean nothing and the time of
+    arrival stands in for them.
     """
 
     id: str
@@ -83,6 +119,7 @@ class EpisodeFacts:
     kind: str = "motion"
     score: float = 0.0
     clock_set: bool = True
+    size: float = 0.0
 
     @property
     def moment_ms(self) -> int:
@@ -116,6 +153,8 @@ class Rule:
     hours: tuple[Hours, ...] = ()
     kinds: tuple[str, ...] = ()
     min_score: float | None = None
+    min_size: float | None = None
+    min_dwell_s: float | None = None
     cool_down_s: float = 60.0
     channels: tuple[str, ...] = ("screen",)
     severity: Severity = "normal"
@@ -145,6 +184,10 @@ class Rule:
             return "zone"
         if self.min_score is not None and episode.score < self.min_score:
             return "score"
+        if self.min_size is not None and episode.size < self.min_size:
+            return "size"
+        if self.min_dwell_s is not None and episode.moment_last_ms - episode.moment_ms < self.min_dwell_s * 1000:
+            return "dwell"
         return None
 
 

@@ -29,6 +29,13 @@ class ClaimedEpisode:
     score: float
     clock: str
     dated: str | None
+    rectangle: tuple[float, float, float, float]
+
+    @property
+    def size(self) -> float:
+        """The share of the picture that the motion has covered so far."""
+        left, top, right, bottom = self.rectangle
+        return max(0.0, right - left) * max(0.0, bottom - top)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +83,9 @@ def claim_episodes(connection: Connection, now_ms: int, limit: int) -> list[Clai
         ).one_or_none()
         if row is not None:
             values = dict(row._mapping)
-            claimed.append(ClaimedEpisode(**{**values, "zones": tuple(values["zones"])}))
+            claimed.append(
+                ClaimedEpisode(**{**values, "zones": tuple(values["zones"]), "rectangle": tuple(values["rectangle"])})
+            )
     return sorted(claimed, key=lambda episode: (episode.start_ms, episode.id))
 
 

@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from collector.alerts.channels.duty import DutyChannel
+from collector.alerts.channels.protocol import ChannelBusy
 from collector.alerts.rules import Escalate, Rule
 from collector.store import mutes as mute_store
 from collector.store.desk import acknowledge
 from collector.store.incident_life import Step, take_step
 from collector.store.schema import incident_history, muted_episodes
 from tests.integration.alerts.desk import NOW, Desk, Phone
+from tests.support.clock import FakeClock
 
 HOUR_MS = 3_600_000
 FIRST = Escalate(180, ("officer-2",))
@@ -204,3 +207,43 @@ def test_the_next_officer_reads_that_nobody_has_taken_it(post: Desk) -> None:
     assert text.title == "[Chưa ai tiếp nhận] Có chuyển động: gate, Trường học"
     assert text.body.splitlines()[0] == "Đã 3 phút chưa ai tiếp nhận sự việc này."
     assert text.rings
+
+
+def test_what_must_be_large_or_last_is_told_as_soon_as_it_is(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, (Rule("big", min_size=0.25), Rule("long", min_dwell_s=10, cameras=("*/hall",))))
+    for camera in ("gate", "hall"):
+        desk.add_camera("hop-1", camera)
+    desk.hear("e", NOW, rectangle=[0.4, 0.4, 0.8, 0.8])
+    desk.hear("h", NOW, camera="hop-1/hall", rectangle=[0, 0, 0.1, 0.1])
+    look(desk, NOW + 100)
+    assert desk.alerts("episode") == []
+    desk.hear("e", NOW, NOW + 2_000, rectangle=[0.3, 0.3, 0.8, 0.8])
+    desk.hear("h", NOW, NOW + 9_999, camera="hop-1/hall", rectangle=[0, 0, 0.1, 0.1])
+    look(desk, NOW + 10_000)
+    assert desk.alerts("episode") == ["e"]
+    desk.hear("h", NOW, NOW + 10_000, camera="hop-1/hall", rectangle=[0, 0, 0.1, 0.1])
+    look(desk, NOW + 10_100)
+    assert sorted(desk.alerts("episode")) == ["e", "h"]
+    desk.database.close()
+
+
+def test_the_roster_tells_who_is_on_duty_when_it_is_sent(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, (Rule("r", channels=("duty",), escalate=(Escalate(180, ("duty-next",)),)),))
+    desk.add_camera("hop-1", "gate")
+    phones = {name: Phone(name, may_carry_pictures=name == "lan") for name in ("lan", "minh", "post")}
+    whom = {"duty": ["lan", "minh"], "duty-next": []}
+    made = {name: DutyChannel(name, phones, lambda name=name: whom[name], ("post",)) for name in whom}
+    desk.hear("e", NOW, snapshot_sha256="a" * 64)
+    look(desk, NOW)
+    phones["minh"].before = [ChannelBusy("no answer")]
+    clock = FakeClock(NOW)
+    delivery = desk.delivery(made["duty"], picture_of=lambda _episode: b"jpeg")
+    while desk.alerts("state") != ["sent"]:
+        delivery.step(clock.wall_ms)
+        clock.advance(1_000)
+    assert [picture for _, _, picture in phones["lan"].got] == [b"jpeg", b"jpeg"]
+    assert [picture for _, _, picture in phones["minh"].got] == [None]
+    desk.loop.escalate(NOW + 180_000)
+    desk.delivery(made["duty-next"], picture_of=lambda _episode: b"jpeg").step(lambda: NOW + 180_100)
+    assert len(phones["post"].got) == 1, "nobody comes next: the post is told"
+    desk.database.close()

@@ -1,10 +1,13 @@
 """The collector's configuration: the example loads, mistakes are told all at once."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from collector.alerts.rules import ALL_WEEK, Hours
+from collector.alerts.channels.protocol import ChannelBusy
+from collector.alerts.rules import ALL_WEEK, Hours, LocalTime
+from collector.alerts.texts import AlertText
 from collector.config import CollectorConfig, load_collector_config
 from vonggac.daemon.config import ConfigInvalid
 
@@ -134,3 +137,72 @@ def test_boxes_have_one_way_in(tmp_path: Path, text: str, said: str | None) -> N
         return
     with pytest.raises(ConfigInvalid, match=said):
         load_collector_config(file)
+
+
+ROSTER = """
+data: d
+broker: embedded
+alerts:
+  holidays: [2027-02-05]
+  place: {latitude: 21.03, longitude: 105.85}
+  rules:
+    - name: night
+      min_size: 0.02
+      min_dwell: 5s
+      channels: [duty]
+      escalate: [{after: 3m, channels: [duty-next, screen]}]
+      hours:
+        - {from: sunset-30m, to: sunrise+1h}
+        - {from: "00:00", to: "24:00", days: [sun, holiday]}
+  channels: [{name: lan, urls_file: lan.urls}, {name: minh, urls_file: lan.urls}]
+  roster:
+    shifts:
+      - {officer: Lan, channel: lan, hours: [{from: "06:00", to: "18:00"}]}
+      - {officer: Minh, channel: minh, hours: [{from: "18:00", to: "06:00"}]}
+"""
+
+
+def test_hours_by_the_sun_holidays_and_a_roster(tmp_path: Path) -> None:
+    (tmp_path / "lan.urls").write_text("json://127.0.0.1:9/x\n")
+    (tmp_path / "lan.urls").chmod(0o600)
+    config = load(tmp_path, ROSTER)
+    [rule] = config.rules()
+    assert (rule.min_size, rule.min_dwell_s) == (0.02, 5.0)
+    night, rest = rule.hours
+    friday = date(2027, 2, 5)
+    assert night.covers(LocalTime(4, 17 * 60 + 30, friday)), "sunset is at 17:52"
+    assert not night.covers(LocalTime(4, 17 * 60 + 15, friday))
+    assert rest.covers(LocalTime(4, 12 * 60, friday))
+    assert not rest.covers(LocalTime(4, 12 * 60, date(2027, 2, 12)))
+    now_ms = 1_790_000_000_000  # 21:13 there
+    channels = {each.name: each for each in config.alerts.all_channels(None, config.zone, lambda: now_ms)}
+    assert list(channels) == ["screen", "lan", "minh", "duty", "duty-next"]
+    assert config.alerts.channel_names() == tuple(channels)
+    with pytest.raises(ChannelBusy, match=r"^minh: "):
+        channels["duty"].send("a", AlertText("t", "b", rings=True), None)
+    with pytest.raises(ChannelBusy, match=r"^lan: "):
+        channels["duty-next"].send("a", AlertText("t", "b", rings=True), None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("  place: {latitude: 21.03, longitude: 105.85}\n", "", "place: is missing; sunrise and sunset need"),
+        ("sunset-30m", "sundown", "must be a time of day, or sunrise or sunset"),
+        (
+            'to: "18:00"',
+            'to: "17:00"',
+            "nobody is on duty on mon 17:00: fill the week, or name channels",
+        ),
+        ("officer: Minh, channel: minh", "officer: Minh, channel: hoa", "roster: channel 'hoa' is not configured"),
+        ('from: "18:00"', "from: sunset", "shifts go by the clock and by weekdays"),
+        ("name: minh, urls", "name: duty, urls", "'duty' has a meaning of its own"),
+        ("2027-02-05", "Tết", "alerts.holidays[0]"),
+        ("min_size: 0.02", "min_size: 2", "alerts.rules[night].min_size"),
+    ],
+)
+def test_mistakes_in_hours_and_roster_are_told(tmp_path: Path, old: str, new: str, words: str) -> None:
+    assert old in ROSTER
+    with pytest.raises(ConfigInvalid) as told:
+        load(tmp_path, ROSTER.replace(old, new, 1))
+    assert words in str(told.value)
