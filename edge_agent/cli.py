@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edge_agent.cli_discover import discover
+from edge_agent.cli_erase import erase
 from edge_agent.cli_options import DEFAULT_DATA, config_option, load
 from edge_agent.cli_sheet import sheet
 from edge_agent.cli_update import update
@@ -348,6 +349,7 @@ def enrol(bundle: Path, config_path: Path, data: Path, authority: str | None, ca
 main.add_command(update)
 main.add_command(discover)
 main.add_command(sheet)
+main.add_command(erase)
 
 
 if __name__ == "__main__":

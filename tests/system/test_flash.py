@@ -4,6 +4,7 @@ The real programs; the first start is what vonggac-enrol.service does (tests/sys
 with the package in a Debian of its own).
 """
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -120,3 +121,20 @@ def test_a_first_start_that_broke_off_after_enrolling_still_scrubs_the_card(post
     assert not (before / "vonggac" / "token").exists()
     assert not (before / "vonggac" / "secrets").exists()
     assert not (before / "network-config").exists()
+
+
+def test_neither_door_tells_what_it_is_made_of(post: Certified, tmp_path: Path) -> None:
+    post.serve()
+    authority = str(tmp_path / "server" / "identity" / "authority.pem")
+    door = f"https://127.0.0.1:{post.door_port}"
+    answers = [
+        requests.get(post.url + path, timeout=10)
+        for path in ("/healthz", "/login", "/nothing", "/api/v1/boxes", "/metrics")
+    ]
+    answers += [requests.get(door + path, timeout=10, verify=authority) for path in ("/healthz", "/enrol", "/nothing")]
+    for answer in answers:
+        told = "\n".join([*(f"{name}: {value}" for name, value in answer.headers.items()), answer.text]).lower()
+        assert not re.search(
+            r"uvicorn|starlette|python|nats|sqlite|openssl|traceback|\b\d+\.\d+\.\d+\b(?<!127\.0\.0)", told
+        )
+        assert "server" not in answer.headers

@@ -1,5 +1,6 @@
 """What is told to systemd and to its journal."""
 
+import json
 import os
 import socket
 from collections.abc import Iterator
@@ -67,3 +68,12 @@ def test_elsewhere_a_line_goes_to_stderr(monkeypatch: pytest.MonkeyPatch, capfd:
     configure_logs("info")
     get_logger("edge_agent.camera").warning("camera is gone", camera="gate")
     assert '"camera": "gate"' in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("value", ["a\nb", 'a"}\n{"event": "signed in"', "a\r\nb", "a\u2028b", "a\x1b[31m"])
+def test_a_line_break_in_a_value_makes_no_line_of_its_own(value: str, capfd: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info", as_json=True)
+    get_logger("collector.web").warning("refused", name=value)
+    (line,) = capfd.readouterr().err.removesuffix("\n").split("\n")
+    assert json.loads(line)["name"] == value
+    assert "\x1b" not in line

@@ -183,6 +183,29 @@ def test_a_password_that_is_too_short_or_too_long_is_refused(password, words):
 
 
 @pytest.mark.parametrize(
+    "password",
+    [
+        "password123",
+        "1234567890",
+        "qwertyuiop",
+        "aaaaaaaaaaaa",
+        "Password1!",
+        "matkhau123",
+        "anhyeuem123",
+        "vonggac2026",
+    ],
+)
+def test_a_password_that_many_have_is_refused(password):
+    with pytest.raises(ValueError, match="many people have"):
+        QUICK_PASSWORDS.hash(password)
+
+
+@pytest.mark.parametrize("password", ["mưa rào đêm qua", "correct horse battery", "Tr4-8kq-Mz2", "ghe-tre-con-meo"])
+def test_a_password_of_somebody_s_own_is_taken(password):
+    assert QUICK_PASSWORDS.fits(QUICK_PASSWORDS.hash(password), password)
+
+
+@pytest.mark.parametrize(
     ("path", "own"),
     [
         ("/", True), ("/boxes", True), ("/?state=new", True),
