@@ -18,6 +18,7 @@ from edge_agent.vision.places import Places
 from edge_agent.vision.settings import MotionSettings
 from edge_agent.vision.things import Things, Track
 from edge_agent.vision.unrest import Unrest
+from edge_agent.vision.weather import Weather
 
 __all__ = ["Box", "MotionDetector", "Observation", "Region"]
 
@@ -57,7 +58,8 @@ class _View:
         self.places = Places(settings, self.width, self.height)
         self.scene = Background((self.height, self.width), self.places.ignored, self.places.threshold_factor)
         self.unrest = Unrest((self.height, self.width))
-        self.things = Things(self.width, self.height)
+        self.weather = Weather((self.height, self.width))
+        self.things = Things(self.width, self.height, self.weather)
         self.smooth: Image = np.zeros((self.height, self.width), np.uint8)
         self.nothing: Image = np.zeros((self.height, self.width), np.uint8)
         self.foreground: Image = self.nothing
@@ -105,15 +107,16 @@ class MotionDetector:
             return Observation(t_ms, ready=False)
         if cv2.countNonZero(differs) < view.places.least_area and not view.things.tracks:
             view.foreground = view.nothing
-            view.things.rest(dt_s)
+            view.weather.rest(dt_s)
             view.unrest.rest(dt_s)
             scene.rest(dt_s)
             return Observation(t_ms)
         now_s = t_ms / 1000
+        differs = view.weather.see(differs, view.unrest.calm(), dt_s)
         active = scene.active()
         found = patches.cut(scene, differs, active, view.foreground, view.unrest.at_half_size(), view.places.least_area)
         view.foreground = found.mask
-        view.things.follow(found.blobs, now_s, dt_s, max(0.5 * view.unrest.everywhere, view.unrest.unknown))
+        view.things.follow(found.blobs, now_s, max(0.5 * view.unrest.everywhere, view.unrest.unknown))
         view.things.hold(active, now_s)
         self._learn(view, found, differs, active, now_s, dt_s)
         return self._observation(view, t_ms, now_s)

@@ -13,6 +13,8 @@ from typing import Any
 import cv2
 from numpy.typing import NDArray
 
+from edge_agent.vision.weather import Weather
+
 Image = NDArray[Any]
 
 MAX_TRACKS = 48
@@ -31,21 +33,22 @@ RESTLESS_TRAVEL_SHARE = 0.6
 """Pixels, and shares of its own size, that a thing must travel: in a still place, and more in a restless one."""
 STRAIGHT = 0.35
 RESTLESS_STRAIGHT = 0.4
+FASTEST, SMALL_FASTEST = 10.0, 5.0
+"""Of their own lengths a second, how far bodies go: a runner 4, cars up to 8. Insects and flakes near the lens go farther
+and are small; what is small because it is far away is drawn longer than it is, and seldom so quick."""
 WINDOW_S = 3.0
 """Displacement counts over at most so long."""
 PROOF_LASTS_S = 1.5
 """In a restless place a thing must prove itself anew within this time to count as moving."""
 PROVEN_FIRST = 0.3
 """Where two could be continued by the same patch, a proven thing is, unless it fits far worse."""
-LITTER_S = 2.0
-LITTER = 4.0
 USUAL_STEP = 0.05
 USUAL_ABOVE = 0.9
 """The size below which nine tenths of the patches are that proved nothing follows them by such steps."""
 SMALL_SHARE = 0.003
-"""More new small patches a second than LITTER are rain, snow or insects: things must then be larger than those."""
+"""Of the picture. In weather what is born smaller is taken for drops, and things must be larger than those."""
 STIRRING_S = 3.0
-STANDING_S = 12.0
+STANDING_S = 8.0
 """A confirmed thing counts as moving so long after it last stirred; longer where it surely stands in the scene."""
 LASTING_SHARE = 0.2
 HELD_S = 15.0
@@ -182,24 +185,18 @@ def _continuations(track: Track, blobs: Sequence[Blob], dt_s: float) -> Iterator
 class Things:
     """The tracks of one camera at one working size."""
 
-    def __init__(self, width: int, height: int) -> None:
+    def __init__(self, width: int, height: int, weather: Weather) -> None:
         self._width = width
         self._height = height
+        self._weather = weather
         self.tracks: list[Track] = []
         self._crowd = 0
-        self.litter = 0.0
         self.litter_area = 0.0
         self._unknown = 1.0
         self._usual = math.log(20.0)
-        self._watched_s = 0.3
         self._born = 0
 
-    def rest(self, dt_s: float) -> None:
-        """A frame without any blob, while there are no tracks."""
-        self._watched_s += dt_s
-        self.litter -= self.litter * dt_s / max(dt_s, min(LITTER_S, self._watched_s))
-
-    def follow(self, blobs: Sequence[Blob], now_s: float, dt_s: float, restless: float) -> None:
+    def follow(self, blobs: Sequence[Blob], now_s: float, restless: float) -> None:
         """Continues, begins and drops tracks with one frame's blobs; `restless` (0..1) is the scene as a whole."""
         self._unknown = restless
         pairs = [
@@ -235,7 +232,7 @@ class Things:
             if now_s - max(track.seen_s, track.held_s) <= track.kept_s(self._width, self._height)
         ]
         self._learn_usual()
-        self._count_litter([blob for b, blob in enumerate(blobs) if b not in used_blobs and b not in heirs], dt_s)
+        self._weigh_litter([blob for b, blob in enumerate(blobs) if b not in used_blobs and b not in heirs])
         for b, blob in enumerate(blobs):
             if b in used_blobs or len(self.tracks) >= MAX_TRACKS:
                 continue
@@ -246,14 +243,11 @@ class Things:
                 track.confirmed, track.proved_s = True, now_s
             self.tracks.append(track)
 
-    def _count_litter(self, born: Sequence[Blob], dt_s: float) -> None:
-        areas = [blob.area for blob in born if blob.area < SMALL_SHARE * self._width * self._height]
-        self._watched_s += dt_s
-        rate = dt_s / max(dt_s, min(LITTER_S, self._watched_s))
-        self.litter += rate * (len(areas) / max(dt_s, 0.01) - self.litter)
-        for area in areas:
-            self._born += 1
-            self.litter_area += max(0.03, 1.0 / self._born) * (area - self.litter_area)
+    def _weigh_litter(self, born: Sequence[Blob]) -> None:
+        for blob in born:
+            if blob.area < SMALL_SHARE * self._width * self._height:
+                self._born += 1
+                self.litter_area += max(0.03, 1.0 / self._born) * (blob.area - self.litter_area)
 
     def _learn_usual(self) -> None:
         """How large what stirs without ever being a thing is: what is far larger is not explained by it."""
@@ -267,11 +261,7 @@ class Things:
         times_usual = math.log(blob.area) - self._usual
         explained = min(1.0, max(0.0, (3.0 - times_usual) / 2.0))
         # Only where weather makes many patches is their size known; one screen or flag says nothing of another.
-        return max(restless, self._unknown) * (1.0 - self._weather() * (1.0 - explained))
-
-    def _weather(self) -> float:
-        """How surely it rains, snows or swarms, 0..1."""
-        return min(1.0, max(0.0, self.litter / LITTER - 0.5))
+        return max(restless, self._unknown) * (1.0 - self._weather.bad * (1.0 - explained))
 
     @staticmethod
     def _lasts(track: Track, blob: Blob) -> bool:
@@ -313,7 +303,7 @@ class Things:
                 track.open_window(now_s)
 
     def _may_be_litter(self, blob: Blob) -> bool:
-        return self.litter > LITTER and blob.area < 4.0 * self.litter_area
+        return self._weather.bad >= 1.0 and blob.area < 4.0 * self.litter_area
 
     def _proves(self, track: Track, now_s: float) -> bool:
         """Whether it has moved as things do: straight away from where it was, by a good part of its own size."""
@@ -324,12 +314,16 @@ class Things:
         loose = track.lasting < 0.6 * (track.hits - 1)
         if not track.confirmed:
             crowded = min(6.0, self._crowd / 3.0) * min(1.0, 3.0 * wary)
-            least_s = LEAST_AGE_S + RESTLESS_AGE_S * wary + 0.1 * (crowded + loose * (1.0 + 2.0 * self._weather()))
+            least_s = LEAST_AGE_S + RESTLESS_AGE_S * wary + 0.1 * (crowded + loose * (1.0 + 2.0 * self._weather.bad))
             if now_s - track.birth_s < least_s or track.hits < LEAST_HITS + loose - (wary < 0.1):
                 return False
             if track.strays > 0.2 * track.hits:
                 return False
         travelled = track.travelled()
+        length = max(blob.x1 - blob.x0, blob.y1 - blob.y0)
+        fastest = SMALL_FASTEST if blob.area < SMALL_SHARE * self._width * self._height else FASTEST
+        if not track.confirmed and travelled > fastest * length * (now_s - track.first_s):
+            return False
         if travelled < max(0.75 if loose else 0.0, STRAIGHT + RESTLESS_STRAIGHT * wary) * track.path:
             return False
         need = LEAST_TRAVEL + (TRAVEL_SHARE + RESTLESS_TRAVEL_SHARE * wary) * blob.size
@@ -377,7 +371,9 @@ class Things:
 
     def holds(self, track: Track, now_s: float) -> bool:
         """Whether a confirmed thing still counts as one that moves."""
-        patience_s = STANDING_S if track.blob.contour > 0.2 and track.hits > 10 else STIRRING_S
+        patience_s = STIRRING_S
+        if track.blob.contour > 0.2 and track.hits > 10:
+            patience_s = STANDING_S * (1.0 + 0.5 * self._weather.bad)  # in which little is felt
         if now_s - track.stirred_s > patience_s or self._may_be_litter(track.blob):
             return False
         lately = now_s - track.proved_s <= PROOF_LASTS_S

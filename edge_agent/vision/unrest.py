@@ -63,6 +63,10 @@ class Unrest:
         self._share += np.where(stirs, rise * (1.0 - self._share), -fall * self._share).astype(np.float32)
         self.everywhere = min(1.0, 3.0 * float(np.count_nonzero(self._share > CALM)) / self._share.size)
 
+    def calm(self) -> Image:
+        """uint8 mask of cells, 255 where nothing stirs but things."""
+        return cv2.threshold(self._share, CALM, 255, cv2.THRESH_BINARY_INV)[1].astype(np.uint8)
+
     def at_half_size(self) -> Image:
         """float32 at half the working size, 0 still … 1 never still; places beside restless ones are so too."""
         level = np.clip((cv2.dilate(self._share, AROUND) - CALM) / (RESTLESS - CALM), 0.0, 1.0)
