@@ -38,8 +38,15 @@ LEAST_STEP = 4.0
 CLEAR = 1.8
 """A thing has pixels that differ so many times more than needed; what merely differs joins them."""
 CHANGE_SCALE = 8.0
+UNCHANGED = 2.0
+"""Times the noise, how far in the mean two pictures of the same thing differ."""
+MUCH, TREMBLING = 2.5, 0.25 * CHANGE_SCALE
+"""So many times more than the picture does, and by so many scaled grey levels, a place must change to tremble."""
 WIDEST_STEP = 60.0
 """Grey levels of one frame's difference that count towards a pixel's unrest."""
+GUESS = 4
+"""What is hidden is guessed at this part of the size: it is smooth anyway."""
+NEAR = np.ones((9, 9), np.uint8)
 
 
 def _ema(seconds: float, dt_s: float) -> float:
@@ -65,6 +72,9 @@ class Background:
         self._older: Image = np.zeros(shape, np.uint8)
         self._older_known: Image = np.zeros(shape, np.uint8)
         self._still_s: Image = np.zeros(shape, np.float32)
+        self._guessed: Image | None = None
+        """uint8 mask: behind what stood there when learning began anew the scene is a guess, from what is around."""
+        self._thing: Image = np.zeros(shape, np.uint8)
         self._zeros: Image = np.zeros(shape, np.float32)
         self._recent: Image = np.zeros(shape, np.uint8)
         self.change: Image = np.zeros(shape, np.uint8)
@@ -90,9 +100,25 @@ class Background:
         """Whether enough was seen to tell things from the scene."""
         return self.learned_s >= START_S and self._frames >= START_FRAMES
 
-    def restart(self) -> None:
-        """Forget the scene and learn it anew; the noise stays known."""
+    def restart(self, now: Image, things: Image) -> None:
+        """Forget the scene and learn it anew from this frame (uint8); the noise stays known.
+
+        Behind `things` (uint8 mask), which are no part of it, it is guessed until they leave.
+        """
         self.learned_s = -1.0
+        self.take(now)
+        self._guessed = None
+        if not cv2.countNonZero(things):
+            return
+        small = max(1, now.shape[1] // GUESS), max(1, now.shape[0] // GUESS)
+        hidden = cv2.threshold(cv2.resize(things, small, interpolation=cv2.INTER_AREA), 0, 255, cv2.THRESH_BINARY)[1]
+        behind = cv2.inpaint(cv2.resize(now, small, interpolation=cv2.INTER_AREA), hidden, 3, cv2.INPAINT_TELEA)
+        behind = cv2.resize(behind, now.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        cv2.copyTo(behind.astype(np.float32), things, self._mean)
+        cv2.copyTo(np.full_like(self._spread, max(NOISE_FLOOR, self.noise)), things, self._spread)
+        self._guessed, self._thing = things, now.copy()
+        self._draw_limits()
+        self._draw_mean()
 
     def take(self, small: Image) -> None:
         """Takes the next frame in (uint8 at working size), in whatever light it is."""
@@ -125,6 +151,8 @@ class Background:
             np.clip(layer, 0.0, 255.0, out=layer)
         if self._has_older:
             cv2.addWeighted(self._older, gain, self._older, 0.0, offset, dst=self._older)
+        if self._guessed is not None:
+            cv2.addWeighted(self._thing, gain, self._thing, 0.0, offset, dst=self._thing)
         self._draw_mean()
 
     def _draw_mean(self) -> None:
@@ -180,7 +208,8 @@ class Background:
 
     def _learn_all(self, dt_s: float) -> None:
         early = not self.ready
-        cv2.accumulateWeighted(self.now, self._mean, _ema(0.25 if early else LEARN_S, dt_s))
+        known = None if self._guessed is None else cv2.bitwise_not(self._guessed)
+        cv2.accumulateWeighted(self.now, self._mean, _ema(0.25 if early else LEARN_S, dt_s), mask=known)
         cv2.accumulateWeighted(self.difference, self._spread, _ema(1.0 if early else LEARN_S, dt_s))
         self._learned(dt_s)
 
@@ -224,6 +253,33 @@ class Background:
         cv2.copyTo(self._fast, cv2.bitwise_or(stands, gone), self._mean)
         self._has_older = bool(cv2.countNonZero(self._older_known))
         self._draw_mean()
+
+    def find_out(self, active: Image) -> None:
+        """Where what hid the scene has left, and nothing stirs (`active`, uint8 mask), the guess ends."""
+        if self._guessed is None:
+            return
+        cv2.convertScaleAbs(self._fast, dst=self._recent)
+        left = cv2.compare(cv2.absdiff(self._recent, self._thing), self._limit, cv2.CMP_GT)
+        left = cv2.subtract(cv2.bitwise_and(left, self._guessed), cv2.dilate(active, NEAR))
+        cv2.copyTo(self._fast, left, self._mean)
+        self._guessed = cv2.subtract(self._guessed, left)
+        if not cv2.countNonZero(self._guessed):
+            self._guessed = None
+        self._draw_mean()
+
+    def trembles(self, where: tuple[slice, slice]) -> bool:
+        """Whether what stands in the way there (rows, columns) changes right now, more than the rest does."""
+        if self._guessed is None:
+            return False
+        change = cv2.mean(self.change[where], mask=self._guessed[where])[0]
+        return change > MUCH * cv2.mean(self.change)[0] + TREMBLING
+
+    def still_hidden(self, where: tuple[slice, slice]) -> bool:
+        """Whether most of what stood in the way there when learning began anew still looks as it did then."""
+        if self._guessed is None:
+            return False
+        since = cv2.absdiff(self.now[where], self._thing[where])
+        return bool(cv2.mean(since, mask=self._guessed[where])[0] < 1.0 + UNCHANGED * self.noise)
 
     def uncover(self) -> None:
         """Where the older layer has come to light again and stays, it is the background again."""

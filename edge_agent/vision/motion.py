@@ -31,6 +31,7 @@ STATIC_S = 12.0
 GHOST_S = 0.7
 GONE = -0.3
 """A patch that stands still so long and has less contour than the scene had there shows that something has left."""
+OUTLINE = np.ones((7, 7), np.uint8)
 LONGEST_STEP_S = 5.0
 """Frames further apart are taken for this: what went on between them is not known."""
 
@@ -93,9 +94,7 @@ class MotionDetector:
         cv2.blur(_shrunk(luma, view.width, view.height), (3, 3), dst=view.smooth)
         scene.take(view.smooth)
         if not first and self._is_global(scene, dt_s):
-            view.things.dazzle(t_ms / 1000)
-            scene.restart()
-            scene.take(view.smooth)
+            scene.restart(view.smooth, self._standing(view, t_ms / 1000))
             view.foreground = view.nothing
             self._usual_change = 0.0
             return Observation(t_ms, global_change=True, ready=False)
@@ -117,7 +116,7 @@ class MotionDetector:
         found = patches.cut(scene, differs, active, view.foreground, view.unrest.at_half_size(), view.places.least_area)
         view.foreground = found.mask
         view.things.follow(found.blobs, now_s, max(0.5 * view.unrest.everywhere, view.unrest.unknown))
-        view.things.hold(active, now_s)
+        view.things.hold(scene, now_s)
         self._learn(view, found, differs, active, now_s, dt_s)
         return self._observation(view, t_ms, now_s)
 
@@ -127,6 +126,15 @@ class MotionDetector:
             raise ValueError("mask: no frame was looked at yet: call look() first")
         large = cv2.resize(self._view.foreground, self._size, interpolation=cv2.INTER_LINEAR)
         return cv2.threshold(large, 127, 255, cv2.THRESH_BINARY)[1]
+
+    @staticmethod
+    def _standing(view: _View, now_s: float) -> Image:
+        """uint8 mask of the proven things that were seen just before the whole picture changed."""
+        standing = np.zeros_like(view.nothing)
+        for track in view.things.dazzle(now_s):
+            where = slice(track.blob.y0, track.blob.y1), slice(track.blob.x0, track.blob.x1)
+            standing[where] = view.foreground[where]
+        return cv2.dilate(standing, OUTLINE)
 
     def _is_global(self, scene: Background, dt_s: float) -> bool:
         """Whether the whole picture became another at once: a switched filter or lamp, not a large thing nearing."""
@@ -162,8 +170,10 @@ class MotionDetector:
             where = slice(track.blob.y0, track.blob.y1), slice(track.blob.x0, track.blob.x1)
             covered[where] |= differs[where]
         thing = covered if len(proven) == len(covering) else found.drawn(proven)
-        view.unrest.see(cv2.subtract(found.stirring, thing), dt_s)
+        stirring = cv2.bitwise_and(found.stirring, cv2.dilate(active, OUTLINE))
+        view.unrest.see(cv2.subtract(stirring, thing), dt_s)
         scene.learn(covered, cv2.subtract(differs, covered), found.light, active, dt_s)
+        scene.find_out(active)
         scene.uncover()
 
     def _observation(self, view: _View, t_ms: float, now_s: float) -> Observation:

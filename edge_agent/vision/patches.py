@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.vision.background import CHANGE_SCALE, Background
+from edge_agent.vision.background import MUCH, TREMBLING, Background
 from edge_agent.vision.things import Blob
 
 Image = NDArray[Any]
@@ -22,8 +22,6 @@ WINDOW = (3, 3)
 """Pixels at half size over which textures are compared."""
 JOIN = np.ones((5, 3), np.uint8)
 RIM = np.ones((3, 3), np.uint8)
-TREMBLING = 0.25 * CHANGE_SCALE
-"""Grey levels, scaled, by which the pixels of a patch must change in the mean, above what the picture does."""
 CHANGED_BELOW = 0.5
 LIT_ABOVE = 0.85
 SHARP = 0.22
@@ -152,7 +150,7 @@ def cut(scene: Background, differs: Image, active: Image, before: Image, unrest:
     restless = sums(unrest.ravel()[here] * weight)
     # Who stands still changes little but everywhere: the mean tells what no single pixel does.
     trembling = sums(_half(scene.change).ravel()[here] * weight) / (area * 255.0 / 4.0 + 1.0)
-    usual = 2.5 * cv2.mean(scene.change)[0] + TREMBLING
+    usual = MUCH * cv2.mean(scene.change)[0] + TREMBLING
     centre_x, centre_y = sums(columns * weight), sums(rows * weight)
     chosen = np.flatnonzero(likely)
     if len(chosen) > MAX_BLOBS:

@@ -8,9 +8,8 @@ sway, again and again. A thing that stopped in a still place stays one while som
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-import cv2
 from numpy.typing import NDArray
 
 from edge_agent.vision.weather import Weather
@@ -34,8 +33,8 @@ RESTLESS_TRAVEL_SHARE = 0.6
 STRAIGHT = 0.35
 RESTLESS_STRAIGHT = 0.4
 FASTEST, SMALL_FASTEST = 10.0, 5.0
-"""Of their own lengths a second, how far bodies go: a runner 4, cars up to 8. Insects and flakes near the lens go farther
-and are small; what is small because it is far away is drawn longer than it is, and seldom so quick."""
+"""Of their own lengths a second, how far bodies go: a runner 4, cars up to 8. Insects and flakes near the lens go
+farther and are small; what is small because it is far away is drawn longer than it is, and seldom so quick."""
 WINDOW_S = 3.0
 """Displacement counts over at most so long."""
 PROOF_LASTS_S = 1.5
@@ -180,6 +179,16 @@ def _continuations(track: Track, blobs: Sequence[Blob], dt_s: float) -> Iterator
         gap = math.hypot(max(0.0, gap_x), max(0.0, gap_y))
         if gap < allowed:
             yield 1.0 - gap / allowed, number
+
+
+class Hidden(Protocol):
+    """What is known of a place (rows, columns) where the scene could not be learned because something stood there."""
+
+    def trembles(self, where: tuple[slice, slice]) -> bool:
+        """Whether it changes there, more than anywhere."""
+
+    def still_hidden(self, where: tuple[slice, slice]) -> bool:
+        """Whether most of it looks as it did then."""
 
 
 class Things:
@@ -329,28 +338,30 @@ class Things:
         need = LEAST_TRAVEL + (TRAVEL_SHARE + RESTLESS_TRAVEL_SHARE * wary) * blob.size
         return travelled >= need and track.grown() >= need
 
-    def dazzle(self, now_s: float) -> None:
-        """The scene is learned anew: what stands in it no longer differs from it."""
+    def dazzle(self, now_s: float) -> list[Track]:
+        """The scene is learned anew. Returns the proven things that were seen just before."""
+        dazzled = []
         for track in self.tracks:
             seen = now_s - max(track.seen_s, track.held_s) <= FORGET_S
             track.dazzled = (
                 seen and track.confirmed and track.came_far() and self._wary(track.blob, track.restless) < 0.5
             )
+            if track.dazzled:
+                dazzled.append(track)
+        return dazzled
 
-    def hold(self, active: Image, now_s: float) -> None:
-        """Keeps dazzled things for a while as long as it stirs where they stood, far more than elsewhere.
-
-        `active` is a uint8 mask of what changes right now.
-        """
-        dazzled = [track for track in self.tracks if track.dazzled and track.seen_s != now_s]
-        if not dazzled:
-            return
-        usual = cv2.countNonZero(active) / active.size
-        for track in dazzled:
+    def hold(self, scene: Hidden, now_s: float) -> None:
+        """Keeps dazzled things for a while: as long as they still look as they did."""
+        for track in self.tracks:
+            if not track.dazzled or track.seen_s == now_s or now_s - track.seen_s > HELD_S:
+                continue
             blob = track.blob
-            part = active[blob.y0 : blob.y1, blob.x0 : blob.x1]
-            if now_s - track.seen_s <= HELD_S and cv2.countNonZero(part) >= max(4.0, (0.002 + 3.0 * usual) * part.size):
-                track.held_s = now_s
+            where = slice(blob.y0, blob.y1), slice(blob.x0, blob.x1)
+            if scene.still_hidden(where):
+                if scene.trembles(where):
+                    track.stirred_s = now_s
+                if now_s - track.stirred_s <= STANDING_S:
+                    track.held_s = now_s
 
     def hidden(self, now_s: float) -> list[Track]:
         """Proven things that are not seen just now: dazzled, behind rain, or merged with another."""

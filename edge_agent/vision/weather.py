@@ -1,4 +1,4 @@
-"""Tells rain, snow and insects by what they have in common: they come up where nothing was, all over, and are gone. Pure.
+"""Tells rain, snow and insects by what they have in common: they come up where nothing was, and are gone. Pure.
 
 Rules: what differs is counted by cells of 8x8 pixels; a cell counts where neither it nor a neighbour differed in the
 frame before. A body grows out of where it was, so it hardly ever counts; a drop, flake or insect does in each frame.
