@@ -44,9 +44,13 @@ MUCH, TREMBLING = 2.5, 0.25 * CHANGE_SCALE
 """So many times more than the picture does, and by so many scaled grey levels, a place must change to tremble."""
 WIDEST_STEP = 60.0
 """Grey levels of one frame's difference that count towards a pixel's unrest."""
+SAME_SCENE = 0.3
+"""So much of the picture may have changed for it to be the scene that was known before."""
+GUESS_LASTS_S = 60.0
 GUESS = 4
 """What is hidden is guessed at this part of the size: it is smooth anyway."""
-NEAR = np.ones((9, 9), np.uint8)
+STIRS, LEFT_S = 0.02, 0.7
+"""What hid the scene has left when less than this share of its place stirs for so long, and it looks otherwise."""
 
 
 def _ema(seconds: float, dt_s: float) -> float:
@@ -74,6 +78,10 @@ class Background:
         self._still_s: Image = np.zeros(shape, np.float32)
         self._guessed: Image | None = None
         """uint8 mask: behind what stood there when learning began anew the scene is a guess, from what is around."""
+        self._left_s = 0.0
+        self._was_guessed: Image = np.zeros(shape, np.uint8)
+        self._other: tuple[Image, Image] | None = None
+        self._in_old_light: Image = self._mean
         self._thing: Image = np.zeros(shape, np.uint8)
         self._zeros: Image = np.zeros(shape, np.float32)
         self._recent: Image = np.zeros(shape, np.uint8)
@@ -105,9 +113,14 @@ class Background:
 
         Behind `things` (uint8 mask), which are no part of it, it is guessed until they leave.
         """
+        other = self._other
+        if self.ready:
+            self._other = self._in_old_light, self._spread.copy()
         self.learned_s = -1.0
         self.take(now)
-        self._guessed = None
+        self._guessed, self._was_guessed = None, things
+        if other is not None and self._recall(*other):
+            return
         if not cv2.countNonZero(things):
             return
         small = max(1, now.shape[1] // GUESS), max(1, now.shape[0] // GUESS)
@@ -119,6 +132,19 @@ class Background:
         self._guessed, self._thing = things, now.copy()
         self._draw_limits()
         self._draw_mean()
+
+    def _recall(self, mean: Image, spread: Image) -> bool:
+        """Takes the scene as it was before the last change where it is that again: filters switch to and fro."""
+        lit = light.match(self._cells, light.cells_of(mean), self._seen_cells, mean.shape[0])
+        if lit.changed_share > SAME_SCENE:
+            return False
+        np.copyto(self._mean, mean)
+        np.copyto(self._spread, spread)
+        self._follow(lit.gain, lit.offset)
+        np.copyto(self._fast, self.now, casting="unsafe")
+        self.learned_s, self._frames = START_S, START_FRAMES
+        self._draw_limits()
+        return True
 
     def take(self, small: Image) -> None:
         """Takes the next frame in (uint8 at working size), in whatever light it is."""
@@ -141,6 +167,8 @@ class Background:
             # Bands drift from frame to frame: they are taken out of the frame, not put into the scene.
             np.divide(small, lit.rows, out=self._float)
             cv2.convertScaleAbs(self._float, dst=self.now)
+        if lit.changed_share > SAME_SCENE / 2:
+            self._in_old_light = self._mean.copy()  # what no light explains may be another scene
         if not lit.same:
             self._follow(lit.gain, lit.offset)
 
@@ -254,17 +282,18 @@ class Background:
         self._has_older = bool(cv2.countNonZero(self._older_known))
         self._draw_mean()
 
-    def find_out(self, active: Image) -> None:
-        """Where what hid the scene has left, and nothing stirs (`active`, uint8 mask), the guess ends."""
-        if self._guessed is None:
+    def find_out(self, active: Image, dt_s: float) -> None:
+        """Once what hid the scene has left, and nothing stirs there (`active`, uint8 mask) any more, the guess ends."""
+        guessed = self._guessed
+        if guessed is None:
             return
-        cv2.convertScaleAbs(self._fast, dst=self._recent)
-        left = cv2.compare(cv2.absdiff(self._recent, self._thing), self._limit, cv2.CMP_GT)
-        left = cv2.subtract(cv2.bitwise_and(left, self._guessed), cv2.dilate(active, NEAR))
-        cv2.copyTo(self._fast, left, self._mean)
-        self._guessed = cv2.subtract(self._guessed, left)
-        if not cv2.countNonZero(self._guessed):
-            self._guessed = None
+        stirs = cv2.countNonZero(cv2.bitwise_and(active, guessed)) > STIRS * cv2.countNonZero(guessed)
+        as_it_was = cv2.mean(cv2.absdiff(self.now, self._thing), mask=guessed)[0] < 1.0 + UNCHANGED * self.noise
+        self._left_s = 0.0 if stirs or as_it_was else self._left_s + dt_s
+        if self._left_s < LEFT_S:
+            return
+        cv2.copyTo(self._fast, guessed, self._mean)
+        self._guessed, self._left_s = None, 0.0
         self._draw_mean()
 
     def trembles(self, where: tuple[slice, slice]) -> bool:
@@ -280,6 +309,13 @@ class Background:
             return False
         since = cv2.absdiff(self.now[where], self._thing[where])
         return bool(cv2.mean(since, mask=self._guessed[where])[0] < 1.0 + UNCHANGED * self.noise)
+
+    def revealed(self, where: tuple[slice, slice]) -> bool:
+        """Whether what comes to light there was hidden when learning began anew, and is no more than that."""
+        if self.learned_s > GUESS_LASTS_S or not self._was_guessed[where].any():
+            return False
+        share = cv2.countNonZero(self._was_guessed[where]) / self._was_guessed[where].size
+        return share > 0.4 and not self.still_hidden(where)
 
     def uncover(self) -> None:
         """Where the older layer has come to light again and stays, it is the background again."""

@@ -16,7 +16,7 @@ from edge_agent.vision.observation import Box, Observation, Region
 from edge_agent.vision.patches import Patches
 from edge_agent.vision.places import Places
 from edge_agent.vision.settings import MotionSettings
-from edge_agent.vision.things import Things, Track
+from edge_agent.vision.things import FELT_S, Things, Track
 from edge_agent.vision.unrest import Unrest
 from edge_agent.vision.weather import Weather
 
@@ -155,7 +155,9 @@ class MotionDetector:
             if track.seen_s != now_s:
                 continue
             still_s = now_s - track.stirred_s
-            if track.blob.contour < GONE and still_s > GHOST_S:
+            blob = track.blob
+            where = slice(blob.y0, blob.y1), slice(blob.x0, blob.x1)
+            if still_s > GHOST_S and (blob.contour < GONE or (still_s > FELT_S and scene.revealed(where))):
                 gone.append(track.blob.label)
             elif still_s > STATIC_S:
                 settled.append(track.blob.label)
@@ -173,7 +175,7 @@ class MotionDetector:
         stirring = cv2.bitwise_and(found.stirring, cv2.dilate(active, OUTLINE))
         view.unrest.see(cv2.subtract(stirring, thing), dt_s)
         scene.learn(covered, cv2.subtract(differs, covered), found.light, active, dt_s)
-        scene.find_out(active)
+        scene.find_out(active, dt_s)
         scene.uncover()
 
     def _observation(self, view: _View, t_ms: float, now_s: float) -> Observation:

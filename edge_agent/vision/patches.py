@@ -22,6 +22,8 @@ WINDOW = (3, 3)
 """Pixels at half size over which textures are compared."""
 JOIN = np.ones((5, 3), np.uint8)
 RIM = np.ones((3, 3), np.uint8)
+OUTLINE = 100.0
+"""Sobel's sum of a blurred mask at its outline."""
 CHANGED_BELOW = 0.5
 LIT_ABOVE = 0.85
 SHARP = 0.22
@@ -66,11 +68,25 @@ def _half(picture: Image) -> Image:
     return cv2.resize(picture, (picture.shape[1] // 2, picture.shape[0] // 2), interpolation=cv2.INTER_AREA)
 
 
-def textures(now: Image, was: Image, noise: float) -> tuple[Image, Image, Image]:
-    """(changed, lit, edge) of two pictures: bool where the texture is another, or the same in another light.
+def _across(now: Image, was: Image, mask: Image) -> tuple[Image, Image]:
+    """Squared steps of two pictures across the outline of `mask`, float32, 0 elsewhere.
 
-    `edge` is the texture now minus the texture of the scene (float32): above 0 where a contour stands now.
+    What is there makes a step in the picture, what has gone one in the scene; textures mostly run otherwise.
     """
+    outline = cv2.blur(mask, (3, 3))
+    to_x, to_y = cv2.Sobel(outline, cv2.CV_32F, 1, 0), cv2.Sobel(outline, cv2.CV_32F, 0, 1)
+    length = cv2.add(cv2.multiply(to_x, to_x), cv2.multiply(to_y, to_y))
+    length[length < OUTLINE * OUTLINE] = np.inf
+    steps = []
+    for picture in (now, was):
+        x, y = cv2.Sobel(picture, cv2.CV_32F, 1, 0), cv2.Sobel(picture, cv2.CV_32F, 0, 1)
+        step = cv2.add(cv2.multiply(x, to_x), cv2.multiply(y, to_y))
+        steps.append(cv2.divide(cv2.multiply(step, step), length))
+    return steps[0], steps[1]
+
+
+def textures(now: Image, was: Image, noise: float) -> tuple[Image, Image]:
+    """(changed, lit) of two pictures: bool where the texture is another, or the same in another light."""
     now, was = now.astype(np.float32), was.astype(np.float32)
     mean_now, mean_was = cv2.blur(now, WINDOW), cv2.blur(was, WINDOW)
     var_now = cv2.subtract(cv2.sqrBoxFilter(now, cv2.CV_32F, WINDOW), cv2.multiply(mean_now, mean_now))
@@ -83,7 +99,7 @@ def textures(now: Image, was: Image, noise: float) -> tuple[Image, Image, Image]
     agreed = np.sqrt(var_now * var_was)
     changed = (np.maximum(var_now, var_was) > floor) & (both < agreed * np.float32(CHANGED_BELOW))
     lit = (np.minimum(var_now, var_was) > floor) & (both > agreed * np.float32(LIT_ABOVE))
-    return changed, lit, np.sqrt(var_now) - np.sqrt(var_was)
+    return changed, lit
 
 
 def cut(scene: Background, differs: Image, active: Image, before: Image, unrest: Image, least_area: int) -> Patches:
@@ -125,13 +141,13 @@ def cut(scene: Background, differs: Image, active: Image, before: Image, unrest:
     width = labels.shape[1]
     columns, rows = here % width, here // width
     window = slice(max(0, y0 - 2), y1 + 2), slice(max(0, x0 - 2), x1 + 2)
-    changed, lit, edge = textures(_half(scene.now)[window], _half(scene.expected)[window], scene.noise)
+    now, was = _half(scene.now)[window], _half(scene.expected)[window]
+    changed, lit = textures(now, was, scene.noise)
     inside = (rows - window[0].start) * changed.shape[1] + (columns - window[1].start)
     n_changed = sums(changed.ravel()[inside] * weight) * (4.0 / 255.0)
     n_lit = sums(lit.ravel()[inside] * weight) * (4.0 / 255.0)
     body = (_half(mask) > 127).astype(np.uint8)
     inner = cv2.erode(body, RIM)
-    on_ring = cv2.subtract(body, inner).ravel()[here]
     just_inside = cv2.subtract(inner, cv2.erode(inner, RIM)).ravel()[here]
     difference = _half(scene.difference).ravel()[here].astype(np.float32)
     inside_area = sums(just_inside)
@@ -143,8 +159,10 @@ def cut(scene: Background, differs: Image, active: Image, before: Image, unrest:
         lit_mask = _spread(light & likely, labels, mask.shape)
         stirring_mask = cv2.subtract(mask, lit_mask)
     likely &= ~light
-    edges = edge.ravel()[inside] * on_ring
-    contour = sums(edges) / (sums(np.abs(edges)) + 1.0)
+    across_now, across_was = _across(now, was, _half(mask)[window])
+    step_now = sums(across_now.ravel()[inside])
+    step_was = sums(across_was.ravel()[inside])
+    contour = (step_now - step_was) / (step_now + step_was + 1.0)
     stirring = shares(cv2.bitwise_and(mask, active))
     differed = shares(cv2.bitwise_and(mask, before))
     restless = sums(unrest.ravel()[here] * weight)

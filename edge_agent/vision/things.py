@@ -46,7 +46,7 @@ USUAL_ABOVE = 0.9
 """The size below which nine tenths of the patches are that proved nothing follows them by such steps."""
 SMALL_SHARE = 0.003
 """Of the picture. In weather what is born smaller is taken for drops, and things must be larger than those."""
-STIRRING_S = 3.0
+STIRRING_S = 2.0
 STANDING_S = 8.0
 """A confirmed thing counts as moving so long after it last stirred; longer where it surely stands in the scene."""
 LASTING_SHARE = 0.2
