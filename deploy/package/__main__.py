@@ -36,15 +36,20 @@ def build(target: Target, out: Path, epoch: int, *, tar: bool) -> list[Path]:
         return [write_deb(out, tree, target, epoch, work), *made]
 
 
-def main() -> None:
-    """Parse, build, say what was made."""
+def options(arguments: list[str]) -> argparse.Namespace:
+    """What the command line says; ends the program where it makes no sense."""
     parser = argparse.ArgumentParser(prog="deploy/package/build", description=__doc__)
     parser.add_argument("program", choices=["agent", "collector"])
     parser.add_argument("--debian", choices=sorted(PYTHON_OF_DEBIAN), default="13", help="also of Raspberry Pi OS")
     parser.add_argument("--arch", choices=sorted(MACHINE_OF), default="arm64")
     parser.add_argument("--out", type=Path, default=ROOT / "dist")
     parser.add_argument("--tar", action="store_true", help="also the release as a .tar.gz, as updates carry it")
-    given = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    """Build, say what was made."""
+    given = options(sys.argv[1:])
     target = Target(given.program, project_version(), given.debian, given.arch)
     for path in build(target, given.out, epoch_of_the_sources(), tar=given.tar):
         print(path)
