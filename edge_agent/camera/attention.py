@@ -224,7 +224,7 @@ class Attention:
 
     def _may_rest(self, t_ms: float) -> bool:
         calm = self._stirred_ms is not None and t_ms - self._stirred_ms >= RESTS_AFTER_MS
-        calm = calm and t_ms - self._glanced_ms >= SETTLES_MS
+        calm = calm and t_ms - self._glanced_ms >= SETTLES_MS and self._told_ms is None  # what told has been judged
         learned = self._first_ms is not None and t_ms - self._first_ms >= LEARNS_MS
         if not (self._policy.allowed and calm and learned) or t_ms < self._audited_until_ms:
             return False

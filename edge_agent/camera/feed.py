@@ -24,6 +24,7 @@ from edge_agent.camera.unavailable import CameraUnavailable, NeedsDemuxer
 
 _RTP_CLOCK = Fraction(1, 90_000)
 _FIRST_PICTURES = 4  # among them those from the future show
+_MORE_S = 0.5
 _WAITED_S = 0.001
 _CLOCKLESS = ("mpjpeg",)  # the demuxer counts frames as if they came at 25 a second
 
@@ -104,21 +105,32 @@ class RtspFeed:
         """Fetch the first pictures; what their parameter sets say is read by FFmpeg."""
         offer, known = self._session.offer, b""
         try:
-            while not known or len(self._first) < _FIRST_PICTURES:
+            while not known:
                 picture = next(self._pictures, None)
                 if picture is None:
                     raise CameraUnavailable("ended", opening.ended(self._address))
                 if time.monotonic() > ends_at:
                     raise TimeoutError
                 self._first.append(picture)
-                if not known and (offer.parameter_sets or picture.is_key):
+                if offer.parameter_sets or picture.is_key:
                     known = offer.parameter_sets + picture.data
+            self._fetch_some_more()
             container = av.open(io.BytesIO(known), "r", format=offer.codec)
         except (av.error.FFmpegError, OSError) as error:
             raise opening.explain(error, self._address, self._deadlines.open_s, opened=False) from None
         if any(stream.codec_context.has_b_frames for stream in container.streams.video):
             raise Unfamiliar("pictures from the future")
         return container
+
+    def _fetch_some_more(self) -> None:
+        """A few pictures, as far as they come quickly: what is not ordinary mostly shows in them."""
+        self._session.expect(_MORE_S)
+        try:
+            while len(self._first) < _FIRST_PICTURES and (picture := next(self._pictures, None)) is not None:
+                self._first.append(picture)
+        except TimeoutError:
+            self._pictures = self._session.pictures()
+        self._session.expect(self._deadlines.read_s)
 
     def units(self) -> Iterator[Unit]:
         first, self._first = self._first, []

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from edge_agent.camera.attention import KEYS_APART_MS, LONGEST_REST_MS, Attention
 from edge_agent.camera.frames import Frame, Interest
-from edge_agent.camera.glance import Glance
+from edge_agent.camera.glance import Glance, cells_of
 from edge_agent.camera.packets import Packet
 from edge_agent.camera.reader import Reader
 from edge_agent.camera.unavailable import CameraUnavailable
@@ -99,7 +99,8 @@ class Gaze:
         elif packet.is_key and since_ms >= KEYS_APART_MS:
             self._judge_key(attention)
             frame = self._alone(packet)
-            if frame is None or self._key_glance.differs(frame.luma):
+            cells = None if frame is None else cells_of(frame.luma)
+            if frame is None or cells is None or self._key_glance.differs(cells):
                 self._follow_back(attention, packet.mono_ms)
                 return
             self._kept = [packet]
@@ -107,7 +108,7 @@ class Gaze:
             attention.looked(frame.mono_ms, interest)
             self._kept_key_calm = interest == "none"
             self._key_glance.keep(calm=self._kept_key_calm)
-            self._glance.differs(frame.luma)
+            self._glance.differs(cells)
             self._glance.keep(calm=False)
             if interest != "none" or not attention.rest(frame.mono_ms):
                 self._follow_back(attention, frame.mono_ms)
@@ -154,7 +155,7 @@ class Gaze:
         due, dozing = attention.due(now_ms), attention.level(now_ms) == "dozing"
         if due or (dozing and attention.worth_keeping(now_ms)):
             glanced = not attention.busy  # while something moves, no glance is needed to tell
-            differs = not glanced or self._glance.differs(frame.luma)
+            differs = not glanced or self._glance.differs(cells_of(frame.luma))
             if dozing and differs:
                 attention.stir(now_ms)
             elif due:
@@ -169,7 +170,7 @@ class Gaze:
         if frame.is_key and now_ms - self._key_glanced_ms >= KEYS_APART_MS:
             self._key_glanced_ms = now_ms
             self._judge_key(attention)
-            if self._key_glance.differs(frame.luma):
+            if self._key_glance.differs(cells_of(frame.luma)):
                 attention.key_differs(now_ms)
             self._key_unjudged, self._key_busy = True, attention.busy
 

@@ -22,6 +22,14 @@ _SPREAD = np.ones((3, 3), np.uint8)
 Cells = NDArray[Any]
 
 
+def cells_of(luma: NDArray[Any]) -> Cells:
+    """A picture, (H, W) uint8, made small by exact halves: ten times quicker than averaging over uneven areas."""
+    cells = luma
+    while cells.shape[1] >= 2 * _CELLS_ACROSS and cells.shape[0] >= 2:
+        cells = cv2.resize(cells, (cells.shape[1] // 2, cells.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    return cells if cells is not luma else luma.copy()
+
+
 class Glance:
     """Compares each picture with the last one that `keep` was told of."""
 
@@ -34,13 +42,9 @@ class Glance:
         self._difference: Cells | None = None
         self._calm_looks = 0
 
-    def differs(self, luma: NDArray[Any]) -> bool:
-        """Whether `luma`, (H, W) uint8, differs from the picture kept; True while none is."""
-        cells = luma
-        while cells.shape[1] >= 2 * _CELLS_ACROSS and cells.shape[0] >= 2:
-            # By exact halves: ten times quicker than averaging over uneven areas at once.
-            cells = cv2.resize(cells, (cells.shape[1] // 2, cells.shape[0] // 2), interpolation=cv2.INTER_AREA)
-        self._latest = cells if cells is not luma else luma.copy()
+    def differs(self, cells: Cells) -> bool:
+        """Whether a picture's cells differ from those of the picture kept; True while none is."""
+        self._latest = cells
         if self._kept is None or self._kept.shape != cells.shape:
             self._kept, self._difference = None, None
             return True

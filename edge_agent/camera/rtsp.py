@@ -22,6 +22,7 @@ from edge_agent.camera.sdp import VideoOffer, first_video
 _PORT = 554
 _BUFFER_BYTES = 1 << 18
 _SLICE_S = 0.5  # in a wait, the wish to stop is noticed so late at most
+_SHORTEST_S = 0.001
 _KEEP_ALIVE_S = 20.0
 _FAREWELL_S = 0.5
 _DOLLAR = 0x24
@@ -64,7 +65,7 @@ class RtspSession:
         self._sign_in = SignIn(unquote(parts.username or ""), unquote(parts.password or ""))
         self._stop = stop
         self._read_s = read_s
-        self._deadline = time.monotonic() + open_s
+        self.expect(open_s)
         self._buffer = bytearray(_BUFFER_BYTES)
         self._view = memoryview(self._buffer)
         self._at = self._end = 0
@@ -118,15 +119,19 @@ class RtspSession:
             self._send("TEARDOWN", self._control)
         self._socket.close()
 
+    def expect(self, seconds: float) -> None:
+        """The next picture has to come within so long."""
+        self._deadline = time.monotonic() + seconds
+
     def pictures(self) -> Iterator[CodedPicture]:
-        """Each picture as it comes, until the camera ends the stream or `stop` is set."""
+        """Each picture as it comes, until the camera ends the stream or `stop` is set; may be called anew."""
         while True:
             pictures, self._pictures = self._pictures, []
+            if pictures:
+                self.expect(self._read_s)
             for index, picture in enumerate(pictures, 1):
                 self.caught_up = self._drained and index == len(pictures)
                 yield picture
-            if pictures:
-                self._deadline = time.monotonic() + self._read_s
             if self._over or not self._receive():
                 return
             self._take_apart()
@@ -173,12 +178,12 @@ class RtspSession:
             self._at, self._end = 0, left
         while not self._stop.is_set():
             left_s = self._deadline - time.monotonic()
-            if left_s <= 0:
-                raise TimeoutError
-            self._socket.settimeout(min(_SLICE_S, left_s))
+            self._socket.settimeout(min(_SLICE_S, max(_SHORTEST_S, left_s)))
             try:
                 size = self._socket.recv_into(self._view[self._end :])
             except TimeoutError:
+                if left_s <= 0:
+                    raise
                 continue
             self._end += size
             self._drained = self._end < _BUFFER_BYTES

@@ -1,8 +1,10 @@
 """Our RTSP client against a server that says what the test wants, in pieces of any size."""
 
+import itertools
 import random
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -35,11 +37,10 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[list[bytes]]:
 
 
 class Server:
-    """Answers as cameras do, and then sends `stream` in pieces of up to `piece` bytes."""
+    """Answers as cameras do, and then sends `pieces`, with pauses between them."""
 
-    def __init__(self, stream: bytes, piece: int, *, transport: str = "interleaved=2-3", pause_s: float = 0.0) -> None:
-        self._stream = stream
-        self._piece = piece
+    def __init__(self, pieces: list[bytes], *, transport: str = "interleaved=2-3", pause_s: float = 0.0) -> None:
+        self._pieces = pieces
         self._transport = transport
         self._pause_s = pause_s
         self.asked: list[str] = []
@@ -70,8 +71,8 @@ class Server:
 
     def _send(self, connection: socket.socket) -> None:
         try:
-            for at in range(0, len(self._stream), self._piece):
-                connection.sendall(self._stream[at : at + self._piece])
+            for piece in self._pieces:
+                connection.sendall(piece)
                 if self._pause_s and self.talks.wait(self._pause_s):
                     return
             self.talks.wait(10)
@@ -80,11 +81,8 @@ class Server:
             return
 
 
-def _framed(packets: list[bytes], channel: int = 2, between: Callable[[int], bytes] = lambda _: b"") -> bytes:
-    return b"".join(
-        between(index) + b"$" + bytes((channel,)) + len(packet).to_bytes(2, "big") + packet
-        for index, packet in enumerate(packets)
-    )
+def _framed(packets: list[bytes], between: Callable[[int], bytes] = lambda _: b"") -> list[bytes]:
+    return [between(index) + b"$\x02" + len(packet).to_bytes(2, "big") + packet for index, packet in enumerate(packets)]
 
 
 def _packets(pictures: list[list[bytes]], rng: random.Random) -> list[bytes]:
@@ -107,7 +105,8 @@ def _between(index: int) -> bytes:
 def test_pictures_arrive_whole_whatever_the_network_makes_of_the_connection(
     pictures: list[list[bytes]], piece: int
 ) -> None:
-    server = Server(_framed(_packets(pictures, random.Random(piece)), between=_between), piece)
+    stream = b"".join(_framed(_packets(pictures, random.Random(piece)), between=_between))
+    server = Server([stream[at : at + piece] for at in range(0, len(stream), piece)])
     server.talks.set()
     with TcpCamera(server.talk) as camera:
         address = SourceAddress.parse(f"rtsp://an:geheim@127.0.0.1:{camera.port}/cam?channel=1")
@@ -131,7 +130,7 @@ def test_pictures_arrive_whole_whatever_the_network_makes_of_the_connection(
 
 
 def test_the_session_is_kept_alive(pictures: list[list[bytes]]) -> None:
-    server = Server(_framed(_packets(pictures, random.Random(1))), 60, pause_s=0.02)
+    server = Server(_framed(_packets(pictures, random.Random(1))), pause_s=0.01)
     with TcpCamera(server.talk) as camera:
         feed = open_feed(SourceAddress.parse(f"rtsp://127.0.0.1:{camera.port}/cam"), Deadlines(5, 5), Stop())
         for _ in feed.units():
@@ -142,14 +141,28 @@ def test_the_session_is_kept_alive(pictures: list[list[bytes]]) -> None:
     assert any(request.startswith("GET_PARAMETER rtsp://camera.invalid/base/ ") for request in server.asked)
 
 
+def test_a_camera_of_one_picture_now_and_then_is_opened_by_its_first(pictures: list[list[bytes]]) -> None:
+    first = _framed(_packets(pictures[:1], random.Random(1)))
+    second = _framed([rtp.packet(pictures[1][-1], 9, 270_000, marker=True)])
+    server = Server([b"".join(first), *second], pause_s=2.0)
+    with TcpCamera(server.talk) as camera:
+        began = time.monotonic()
+        feed = open_feed(SourceAddress.parse(f"rtsp://127.0.0.1:{camera.port}/cam"), Deadlines(5, 5), Stop())
+        assert time.monotonic() - began < 1.5
+        assert isinstance(feed, RtspFeed)
+        assert [unit.pts for unit in itertools.islice(feed.units(), 2)] == [0, 270_000]
+        feed.close()
+        server.talks.set()
+
+
 def test_what_is_not_ordinary_is_left_to_ffmpeg_at_once_or_when_it_shows(pictures: list[list[bytes]]) -> None:
-    server = Server(b"", 1, transport="client_port=5000-5001")
+    server = Server([], transport="client_port=5000-5001")
     with TcpCamera(server.talk) as camera, pytest.raises(CameraUnavailable):
         open_feed(SourceAddress.parse(f"rtsp://127.0.0.1:{camera.port}/cam"), Deadlines(1, 1), Stop())
     assert any("User-Agent: VongGac" in request and request.startswith("SETUP") for request in server.asked)
     assert camera.connections == 2, "ours, then FFmpeg's"
     late = rtp.packet(pictures[1][0], 9999, 9000 * (len(pictures) - 2), marker=True)
-    server = Server(_framed([*_packets(pictures, random.Random(1)), late]), 200, pause_s=0.01)
+    server = Server(_framed([*_packets(pictures, random.Random(1)), late]), pause_s=0.01)
     with TcpCamera(server.talk) as camera:
         feed = open_feed(SourceAddress.parse(f"rtsp://127.0.0.1:{camera.port}/cam"), Deadlines(5, 5), Stop())
         with pytest.raises(NeedsDemuxer):
@@ -158,7 +171,7 @@ def test_what_is_not_ordinary_is_left_to_ffmpeg_at_once_or_when_it_shows(picture
 
 
 def test_a_camera_that_falls_silent_and_the_wish_to_stop_end_the_wait(pictures: list[list[bytes]]) -> None:
-    server = Server(_framed(_packets(pictures, random.Random(1))), 1500)
+    server = Server(_framed(_packets(pictures, random.Random(1))))
     with TcpCamera(server.talk) as camera:
         stop = Stop()
         feed = open_feed(SourceAddress.parse(f"rtsp://127.0.0.1:{camera.port}/cam"), Deadlines(5, 0.6), stop)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edge_agent.camera.glance import Glance
+from edge_agent.camera.glance import Glance, cells_of
 
 SIZE = (360, 640)
 
@@ -17,29 +17,29 @@ def street(seed: int = 1, noise: float = 2.0, size: tuple[int, int] = SIZE) -> n
 def used_to(pictures: list[np.ndarray]) -> Glance:
     glance = Glance()
     for picture in pictures:
-        glance.differs(picture)
+        glance.differs(cells_of(picture))
         glance.keep(calm=True)
     return glance
 
 
 def test_the_first_picture_and_one_of_another_size_differ() -> None:
     glance = Glance()
-    assert glance.differs(street())
+    assert glance.differs(cells_of(street()))
     glance.keep(calm=True)
-    assert not glance.differs(street(2))
-    assert glance.differs(street(2, size=(180, 320)))
+    assert not glance.differs(cells_of(street(2)))
+    assert glance.differs(cells_of(street(2, size=(180, 320))))
 
 
 @pytest.mark.parametrize("noise", [0.0, 2.0, 12.0])
 def test_noise_does_not_differ(noise: float) -> None:
     glance = used_to([street(seed, noise) for seed in range(20)])
-    assert sum(glance.differs(street(seed, noise)) for seed in range(100, 130)) <= 1
+    assert sum(glance.differs(cells_of(street(seed, noise))) for seed in range(100, 130)) <= 1
 
 
 def test_more_light_on_everything_does_not_differ() -> None:
     glance = used_to([street(seed) for seed in range(5)])
-    assert not glance.differs(street(9) + np.uint8(12))
-    assert not glance.differs(street(9) - np.uint8(12))
+    assert not glance.differs(cells_of(street(9) + np.uint8(12)))
+    assert not glance.differs(cells_of(street(9) - np.uint8(12)))
 
 
 @pytest.mark.parametrize("height", [16, 30, 120])
@@ -47,7 +47,7 @@ def test_a_person_differs_small_or_large(height: int) -> None:
     glance = used_to([street(seed) for seed in range(20)])
     with_person = street(50)
     with_person[200 : 200 + height, 300 : 300 + height // 2] = 20
-    assert glance.differs(with_person)
+    assert glance.differs(cells_of(with_person))
 
 
 def test_leaves_that_always_move_are_known_and_a_person_elsewhere_still_differs() -> None:
@@ -58,18 +58,18 @@ def test_leaves_that_always_move_are_known_and_a_person_elsewhere_still_differs(
         return picture
 
     glance = used_to([windy(seed) for seed in range(40)])
-    assert sum(glance.differs(windy(seed)) for seed in range(100, 120)) <= 2
+    assert sum(glance.differs(cells_of(windy(seed))) for seed in range(100, 120)) <= 2
     with_person = windy(60)
     with_person[220:280, 100:130] = 10
-    assert glance.differs(with_person)
+    assert glance.differs(cells_of(with_person))
 
 
 @pytest.mark.parametrize("size", [(8, 8), (100, 120), (1080, 1920), (33, 1001)])
 def test_pictures_of_any_size_are_compared(size: tuple[int, int]) -> None:
     glance = Glance()
-    glance.differs(np.full(size, 90, np.uint8))
+    glance.differs(cells_of(np.full(size, 90, np.uint8)))
     glance.keep(calm=True)
-    assert not glance.differs(np.full(size, 91, np.uint8))
+    assert not glance.differs(cells_of(np.full(size, 91, np.uint8)))
     changed = np.full(size, 90, np.uint8)
     changed[: size[0] // 2, : size[1] // 2] = 220
-    assert glance.differs(changed)
+    assert glance.differs(cells_of(changed))
