@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,6 +24,21 @@ from vonggac.daemon.config import ConfigInvalid, read_secret
 from vonggac.daemon.files import make_folder, write_durably
 
 _SPARE_BYTES = 8 * 2**20
+
+
+class _Country(click.ParamType):  # type: ignore[type-arg]
+    """ISO 3166-1, two letters; it ends up in a shell's line on the box."""
+
+    name = "country"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value).upper()
+        if len(text) != 2 or not text.isascii() or not text.isalpha():
+            self.fail("two letters, such as VN", param, ctx)
+        return text
+
+
+_COUNTRY = _Country()
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _GIVEN = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -43,7 +59,7 @@ _PLACE = click.Path(path_type=Path, exists=True)
 @click.option("--arch", type=click.Choice(["amd64", "arm64"]), help="Without it: arm64 for a card, amd64 for a PC.")
 @click.option("--wifi", help="Name of the network that the box joins. Its password is asked for.")
 @click.option("--wifi-password-file", type=_GIVEN, help="Its one line is the password.")
-@click.option("--wifi-country", default="VN", show_default=True)
+@click.option("--wifi-country", type=_COUNTRY, default="VN", show_default=True)
 @click.option(
     "--ssh-key", type=_GIVEN, help="A public key: its owner may log in as `technician`. Without it nobody may."
 )

@@ -49,6 +49,11 @@ case $here in
 esac
 """
 
+# Raspberry Pi OS keeps the radio blocked until somebody has named the country.
+_RADIO_ON = (
+    "rfkill unblock wifi; if command -v raspi-config >/dev/null; then raspi-config nonint do_wifi_country {country}; fi"
+)
+
 _RUN = """#!/bin/sh
 # Installer for the box {box}. On the PC, with Debian on it:  sudo sh {name}
 set -eu
@@ -137,7 +142,7 @@ def cloud_files(box: str, wifi: Wifi | None, ssh_key: str | None) -> dict[str, b
     return {
         "meta-data": _yaml({"instance-id": f"{box}-{uuid.uuid4()}", "local-hostname": box}),
         "network-config": _yaml(_network(wifi)),
-        "user-data": b"#cloud-config\n" + _yaml(_user_data(box, ssh_key)),
+        "user-data": b"#cloud-config\n" + _yaml(_user_data(box, ssh_key, wifi)),
     }
 
 
@@ -162,7 +167,7 @@ def _network(wifi: Wifi | None) -> dict[str, Any]:
     return {"network": network}
 
 
-def _user_data(box: str, ssh_key: str | None) -> dict[str, Any]:
+def _user_data(box: str, ssh_key: str | None, wifi: Wifi | None) -> dict[str, Any]:
     """Nobody can log in, but with `ssh_key`: no password works anywhere (ETSI EN 303 645 5.1-1).
 
     The user is named even where he may not log in: without one, cloud-init would make the image's default user.
@@ -196,6 +201,7 @@ def _user_data(box: str, ssh_key: str | None) -> dict[str, Any]:
         ],
         "runcmd": [
             *([["systemctl", "enable", "--now", "ssh"]] if ssh_key is not None else []),
+            *([["sh", "-c", _RADIO_ON.format(country=wifi.country)]] if wifi is not None else []),
             ["sh", f"{BOOT}/{FOLDER}/{INSTALLER}"],
         ],
     }

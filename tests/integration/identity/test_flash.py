@@ -107,9 +107,9 @@ def test_a_card_holds_bundle_package_and_cloud_init_s_files(desk: Desk) -> None:
         ["sha256sum", "-c", "SHA256SUMS"], cwd=desk.boot / "vonggac", capture_output=True, check=False
     )
     assert checked.returncode == 0
-    assert yaml.safe_load((desk.boot / "user-data").read_text())["runcmd"] == [
-        ["sh", "/boot/firmware/vonggac/install.sh"]
-    ]
+    runs = yaml.safe_load((desk.boot / "user-data").read_text())["runcmd"]
+    assert runs[-1] == ["sh", "/boot/firmware/vonggac/install.sh"]
+    assert runs[0][2].startswith("rfkill unblock wifi")
 
 
 def test_the_zip_holds_the_same_as_the_card(desk: Desk, tmp_path: Path) -> None:
@@ -212,6 +212,10 @@ def test_no_card_is_made_for_a_box_that_is_not_registered(tmp_path: Path, server
     desk = Desk(tmp_path, server, RETIRED)
     assert "is not registered" in desk.to_card().output
     assert not (desk.boot / "vonggac").exists()
+
+
+def test_a_country_is_two_letters_and_nothing_for_a_shell(desk: Desk) -> None:
+    assert "two letters" in desk.to_card("--wifi-country", "V;").output
 
 
 def test_the_newest_package_for_each_debian_is_taken(desk: Desk) -> None:
