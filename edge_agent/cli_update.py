@@ -56,10 +56,10 @@ def update(config_path: Path, bundle: Path | None, again: bool, status: bool, as
         state = _pass(config, layout, bundle, again, restart)
     except ConfigInvalid as error:
         refuse_config(error)
-    except NoAnswer as error:
-        click.echo(f"Nothing to do now: {error}", err=True)
-        return
-    except (CannotUpdate, DoorClosed) as error:
+    except (NoAnswer, DoorClosed) as error:  # nothing is unfinished: systemd need not call again before its time
+        click.echo(f"Nothing done: {error}", err=True)
+        raise SystemExit(0 if bundle is None else 1) from None
+    except CannotUpdate as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"{error.filename or 'disk'}: {error.strerror}") from None

@@ -151,3 +151,15 @@ def test_without_a_line_the_box_goes_back_and_tries_again_later(
     tried = list(box.state["tries"].values())[-1]
     assert tried["count"] == 0
     assert tried["again_ms"] is not None
+
+
+def test_a_box_that_the_collector_turns_away_is_in_order_and_calls_no_sooner(box: LightBox, old: str) -> None:
+    """Exit 0: systemd would call a pass that failed again after ten seconds, for ever."""
+    said = ""
+    box.config.write_text(box.config.read_text().replace(box.office.url, "https://127.0.0.1:1"))
+    try:
+        said = box.update()
+    finally:
+        box.config.write_text(box.config.read_text().replace("https://127.0.0.1:1", box.office.url))
+    assert "Nothing done: https://127.0.0.1:1: cannot be reached" in said
+    assert soon(box, old)
