@@ -326,6 +326,7 @@ def _start_alerts(base: Foundation, channels: tuple[Channel, ...]) -> None:
         config.alerts.grouping(),
         config.zone,
         base.alerted,
+        channels=config.alerts.channel_names(),
     )
     committed = base.committed.listen()
     for channel in channels:
@@ -381,7 +382,12 @@ def _web(base: Foundation, upload_app: Starlette | None) -> Starlette:
     return build_app(
         base.database,
         base.config.data,
-        WebSettings(zone=base.config.zone, secure=public_url.startswith("https://")),
+        WebSettings(
+            zone=base.config.zone,
+            secure=public_url.startswith("https://"),
+            rules=base.config.rules(),
+            channels=base.config.alerts.channel_names(),
+        ),
         upload_app,
         base.clock,
         stopping=base.stop.is_set,

@@ -5,7 +5,7 @@ whole step, and it is done again. An episode is looked at again whenever more is
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import tzinfo
 
@@ -35,11 +35,13 @@ from collector.alerts.rules import (
     local_time_at,
     severity_of,
 )
+from collector.alerts.stored_rules import from_json
 from collector.store import alerts as alert_store
 from collector.store import incidents as store
 from collector.store import mutes as mute_store
 from collector.store.database import Connection, Database
 from collector.store.errors import StoreUnavailable
+from collector.store.rules import RuleRow, list_rules
 from vonggac.daemon.backoff import Backoff
 from vonggac.daemon.clock import Clock
 from vonggac.daemon.logs import get_logger
@@ -62,15 +64,29 @@ class RulesLoop:
         grouping: Grouping,
         zone: tzinfo,
         alerted: Bell,
+        channels: Collection[str] | None = None,
     ) -> None:
         self._database = database
-        self._rules = tuple(sorted(rules or DEFAULT_RULES, key=lambda rule: SEVERITY_RANK[rule.severity], reverse=True))
+        self._configured = rules
         self._grouping = grouping
         self._zone = zone
         self._alerted = alerted
-        self._memory_ms = round(max(HOUR_S, *(rule.cool_down_s for rule in self._rules)) * 1000)
-        self._escalation = Escalation(database, self._rules, grouping.late_after_s, alerted)
+        self._channels = channels
+        self._made: list[RuleRow] = []
         self._escalated_ms = 0
+        self._take(rules)
+
+    def _take(self, rules: tuple[Rule, ...]) -> None:
+        self._rules = tuple(sorted(rules or DEFAULT_RULES, key=lambda rule: SEVERITY_RANK[rule.severity], reverse=True))
+        self._memory_ms = round(max(HOUR_S, *(rule.cool_down_s for rule in self._rules)) * 1000)
+        self._escalation = Escalation(self._database, self._rules, self._grouping.late_after_s, self._alerted)
+
+    def _refresh(self, connection: Connection) -> None:
+        """Rules that were made on the page hold beside those of the configuration, from the next episode on."""
+        made = list_rules(connection)
+        if made != self._made:
+            self._made = made
+            self._take((*self._configured, *(from_json(row.name, row.body, self._channels) for row in made)))
 
     def run(self, pulse: Pulse, stop: Stop, clock: Clock, committed: Ear) -> None:
         """Step until asked to stop; wakes when ingest has committed, and four times a second."""
@@ -92,6 +108,8 @@ class RulesLoop:
         """At most once a second: tell others of what nobody takes."""
         if abs(now_ms - self._escalated_ms) >= 1_000:
             self._escalated_ms = now_ms
+            with self._database.read() as connection:
+                self._refresh(connection)
             self._escalation.step(now_ms)
 
     def step(self, now_ms: int) -> bool:
@@ -100,6 +118,7 @@ class RulesLoop:
             if not store.episodes_are_due(connection):
                 return False
         with self._database.write() as connection:
+            self._refresh(connection)
             claimed = store.claim_episodes(connection, now_ms, BATCH)
             alerts = sum(self._look(connection, episode, now_ms) for episode in claimed)
         if alerts:

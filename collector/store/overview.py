@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, select
 
-from collector.store.reach import EVERYWHERE, Reach
+from collector.store.reach import EVERYWHERE, Place, Reach
 from collector.store.schema import boxes, cameras, fleet_states, heartbeats
 from vonggac.wire.messages import BoxHealth, CameraHealth, Heartbeat, OutboxHealth, Refused, StreamHealth
 
@@ -111,6 +111,11 @@ class CameraName:
     id: str
     site: str
     commune: str
+
+    @property
+    def place(self) -> Place:
+        """Where it hangs."""
+        return Place(self.commune, self.site)
 
 
 def camera_names(connection: Connection, reach: Reach = EVERYWHERE, limit: int | None = None) -> list[CameraName]:

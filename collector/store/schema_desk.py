@@ -1,8 +1,12 @@
-"""Indexes that the officers' pages go by: each begins with what a path of search asks for, then (start_ms, id)."""
+"""What the officers' pages keep, and the indexes that they go by.
 
-from sqlalchemy import Index, text
+Each index begins with what a path of search asks for and goes on with (start_ms, id).
+"""
+
+from sqlalchemy import JSON, BigInteger, Column, Float, ForeignKey, Index, Integer, LargeBinary, Table, Text, text
 
 from collector.store.schema import clips, episodes, incidents
+from collector.store.schema_base import metadata
 
 NOT_MOTION = text("kind <> 'motion'")  # said in the query too: SQLite takes a partial index only then
 STORED = text("state = 'stored'")
@@ -17,3 +21,36 @@ Index(
 )  # fmt: skip
 Index("ix_incidents_camera_start_ms_id", incidents.c.camera, incidents.c.start_ms, incidents.c.id)
 Index("ix_clips_footage", clips.c.first_frame_ms, sqlite_where=STORED, postgresql_where=STORED)
+
+plans = Table(  # a commune's plan, as it was drawn anew from the file that came
+    "plans",
+    metadata,
+    Column("commune", Text, primary_key=True),
+    Column("sha256", Text, nullable=False, index=True),
+    Column("kind", Text, nullable=False),  # png | jpeg
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("uploaded_ms", BigInteger, nullable=False),
+    Column("who", Text, nullable=False),
+)
+
+pins = Table(  # where on its commune's plan a camera hangs
+    "pins",
+    metadata,
+    Column("camera", Text, ForeignKey("cameras.id"), primary_key=True),
+    Column("x", Float, nullable=False),  # from the left, in 0..1
+    Column("y", Float, nullable=False),  # from the top
+    Column("placed_ms", BigInteger, nullable=False),
+    Column("who", Text, nullable=False),
+)
+
+desk_rules = Table(  # alert rules made on the page; those of the configuration stand in its file
+    "desk_rules",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("body", JSON, nullable=False),  # collector/alerts/stored_rules.py
+    Column("changed_ms", BigInteger, nullable=False),
+    Column("who", Text, nullable=False),
+)

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, and_, exists, func, select, tuple_
+from sqlalchemy import Connection, and_, exists, select, tuple_
 
 from collector.store.desk import EPISODE_COLUMNS, Episode, whole_episodes
 from collector.store.overview import Standing
 from collector.store.reach import EVERYWHERE, Place, Reach
-from collector.store.schema import boxes, cameras, episodes, fleet_states, incidents, snapshots
+from collector.store.schema import boxes, cameras, episodes, fleet_states, snapshots
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,16 +87,6 @@ def with_pictures(connection: Connection, found: list[OnWall]) -> list[OnWall]:
         else camera
         for camera in found
     ]
-
-
-def open_incidents(connection: Connection, camera_ids: list[str]) -> dict[str, int]:
-    """How many new incidents each camera has, where it has any."""
-    query = (
-        select(incidents.c.camera, func.count())
-        .where(incidents.c.state == "new", incidents.c.camera.in_(camera_ids))
-        .group_by(incidents.c.camera)
-    )
-    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def neighbours_of(connection: Connection, camera: str, place: Place, limit: int) -> list[str]:

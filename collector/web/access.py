@@ -6,6 +6,7 @@ pages (Sec-Fetch-Site, else Origin) and, with a session, carry its CSRF token as
 
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Literal, NoReturn
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -16,6 +17,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from collector.store import users
+from collector.store.live import newest_change
 from collector.store.reach import Place, place_of
 from collector.web.auditing import note_view
 from collector.web.desk import Asked, Desk, Handler
@@ -25,9 +27,11 @@ from collector.web.rights import Identity, Right, rights_of
 from collector.web.wording import choose_language
 
 MAX_FORM_BYTES = 16 * 1024
+MAX_PICTURE_BYTES = 12 * 2**20
 LANGUAGE_COOKIE = "vg_language"
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 Style = Literal["api", "page"]
+Takes = Literal["form", "picture"]
 
 _HEADERS = {
     "content-security-policy": (
@@ -47,14 +51,16 @@ def session_cookie(desk: Desk) -> str:
     return "__Host-vg_session" if desk.settings.secure else "vg_session"
 
 
-def guard(desk: Desk, right: Right, handler: Handler, style: Style) -> Callable[[Request], Awaitable[Response]]:
-    """The handler behind the right that it needs."""
+def guard(
+    desk: Desk, right: Right, handler: Handler, style: Style, takes: Takes = "form"
+) -> Callable[[Request], Awaitable[Response]]:
+    """The handler behind the right that it needs. A picture is read only once it is known who sends it."""
 
     async def answer(request: Request) -> Response:
         form: Mapping[str, str] = {}
         if request.method not in SAFE_METHODS:
             check_origin(request.headers)
-            form = await read_form(request)
+            form = await read_form(request) if takes == "form" else {}
         asked = await run_in_threadpool(look_at, desk, request, form)
         if right != "public":
             if asked.identity is None:
@@ -63,6 +69,8 @@ def guard(desk: Desk, right: Right, handler: Handler, style: Style) -> Callable[
                 await run_in_threadpool(refuse, desk, asked, right)
             if request.method not in SAFE_METHODS:
                 check_csrf(asked)
+        if takes == "picture":
+            asked = replace(asked, body=await read_body(request, MAX_PICTURE_BYTES))
         return await run_in_threadpool(handler, desk, asked)
 
     return answer
@@ -112,7 +120,12 @@ def asked_of(
 
 def look_at(desk: Desk, request: Request, form: Mapping[str, str]) -> Asked:
     """The request and who asks."""
-    return asked_of(desk, request, identify(desk, request, desk.clock.wall_ms()), form)
+    identity = identify(desk, request, desk.clock.wall_ms())
+    if identity is None or identity.by != "session":
+        return asked_of(desk, request, identity, form)
+    with desk.database.read() as connection:
+        change = newest_change(connection)
+    return replace(asked_of(desk, request, identity, form), change=change)
 
 
 def identify(desk: Desk, request: Request, now_ms: int) -> Identity | None:
@@ -178,11 +191,7 @@ def check_csrf(asked: Asked) -> None:
 
 async def read_form(request: Request) -> dict[str, str]:
     """A small urlencoded form; any other body is read, bounded, and ignored."""
-    data = bytearray()
-    async for piece in request.stream():
-        data += piece
-        if len(data) > MAX_FORM_BYTES:
-            raise Problem(413, f"The form is larger than {MAX_FORM_BYTES} bytes.", where="body", hint="Send less.")
+    data = await read_body(request, MAX_FORM_BYTES)
     if request.headers.get("content-type", "").split(";")[0].strip() != "application/x-www-form-urlencoded":
         return {}
     try:
@@ -190,6 +199,16 @@ async def read_form(request: Request) -> dict[str, str]:
     except ValueError:
         raise Problem(400, "The form cannot be read.", where="body", hint="Send UTF-8, at most 20 fields.") from None
     return {name: value.replace("\0", "") for name, value in fields}
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """All of it, as long as it is no larger."""
+    data = bytearray()
+    async for piece in request.stream():
+        data += piece
+        if len(data) > max_bytes:
+            raise Problem(413, f"The body is larger than {max_bytes} bytes.", where="body", hint="Send less.")
+    return bytes(data)
 
 
 def is_own_path(path: str) -> bool:

@@ -19,6 +19,7 @@ from collector.playback.copies import Copies
 from collector.store.database import Database
 from collector.store.errors import StoreUnavailable
 from collector.web import (
+    alert_rules,
     api,
     audit_log,
     box,
@@ -29,6 +30,7 @@ from collector.web import (
     gaps,
     handling,
     lent,
+    maps,
     metrics,
     mutes,
     outages,
@@ -36,10 +38,11 @@ from collector.web import (
     playback,
     searching,
     signing_in,
+    starting,
     updates,
     upkeep,
 )
-from collector.web.access import SecurityHeaders, asked_of, guard, identify, identity_of_session, look_at
+from collector.web.access import SecurityHeaders, Takes, asked_of, guard, identify, identity_of_session, look_at
 from collector.web.desk import Desk, Handler, WebSettings
 from collector.web.live import Live, LiveEvent
 from collector.web.passwords import Passwords
@@ -64,6 +67,7 @@ class Entry:
     right: Right
     handler: Handler
     style: Literal["api", "page"]
+    takes: Takes = "form"
 
 
 ROUTES: tuple[Entry, ...] = (
@@ -101,7 +105,15 @@ ROUTES: tuple[Entry, ...] = (
     Entry("GET", "/search", "see_incidents", searching.page, "page"),
     Entry("GET", "/episodes/{id}", "see_incidents", pages.episode, "page"),
     Entry("GET", "/cameras", "see_incidents", cameras.wall, "page"),
+    Entry("GET", "/map", "see_fleet", maps.page, "page"),
+    Entry("GET", "/api/v1/plans/{id}", "see_fleet", maps.plan_picture, "api"),
+    Entry("POST", "/map/{id}/plan", "configure", maps.upload, "api", takes="picture"),
+    Entry("POST", "/map/pins", "configure", maps.pin, "page"),
     Entry("GET", "/mutes", "see_incidents", mutes.page, "page"),
+    Entry("GET", "/rules", "see_incidents", alert_rules.page, "page"),
+    Entry("POST", "/rules", "configure", alert_rules.change, "page"),
+    Entry("POST", "/rules/{id}/remove", "configure", alert_rules.remove, "page"),
+    Entry("GET", "/start", "see_fleet", starting.page, "page"),
     Entry("POST", "/mutes", "mute", mutes.begin, "page"),
     Entry("POST", "/mutes/{id}/lift", "mute", mutes.lift, "page"),
     Entry("POST", "/clips/{id}/playback", "see_media", playback.make_page, "page"),
@@ -156,7 +168,7 @@ def build_app(
     if upload_app is not None:
         routes.append(Mount(upload_path, upload_app))
     routes += [
-        Route(entry.path, guard(desk, entry.right, entry.handler, entry.style), methods=[entry.method])
+        Route(entry.path, guard(desk, entry.right, entry.handler, entry.style, entry.takes), methods=[entry.method])
         for entry in ROUTES
     ]
     return Starlette(
@@ -182,8 +194,8 @@ def _live(desk: Desk) -> Callable[[Request], Awaitable[Response]]:
         if who is None:
             raise Problem(401, "Nobody is signed in here.", where="Authorization", hint="Sign in at /login.")
         reader: Identity = who
-        Query(request.query_params.multi_items(), ())
-        last = request.headers.get("last-event-id", "")
+        since = Query(request.query_params.multi_items(), ("since",)).text("since")
+        last = request.headers.get("last-event-id") or since or ""
         if last and not (last.isascii() and last.isdigit() and len(last) <= 18):
             raise Problem(
                 400, "Last-Event-ID is no number.", where="Last-Event-ID", hint="Send the last id, or leave it out."

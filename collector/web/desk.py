@@ -9,6 +9,7 @@ from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import Response
 
+from collector.alerts.rules import Rule
 from collector.playback.copies import Copies
 from collector.store.database import Database
 from collector.web.formats import Formats
@@ -21,12 +22,14 @@ from vonggac.daemon.clock import Clock
 
 @dataclass(frozen=True, kw_only=True)
 class WebSettings:
-    """What the configuration says about pages and sessions. `secure` is True behind https."""
+    """What the configuration says about pages, sessions and alerts. `secure` is True behind https."""
 
     zone: tzinfo
     secure: bool = False
     session_idle_s: int = 12 * 3600
     session_longest_s: int = 7 * 24 * 3600
+    rules: tuple[Rule, ...] = ()
+    channels: tuple[str, ...] = ("screen",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +57,8 @@ class Asked:
     formats: Formats
     identity: Identity | None = None
     form: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""  # of routes that take a picture
+    change: int | None = None  # the newest change when it came: whoever listens afterwards begins there
 
     @property
     def who(self) -> Identity:

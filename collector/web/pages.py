@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from collector.store import desk as rows
 from collector.store.clips import Clip
 from collector.store.desk import Episode, Wanted
+from collector.store.overview import camera_names
 from collector.store.reach import Place
 from collector.store.wall import path_of
 from collector.web.access import is_own_path, require_reach
@@ -50,6 +51,7 @@ def home(desk: Desk, asked: Asked) -> Response:
     wanted = Wanted(state=state, after=query.after(), limit=ON_ONE_PAGE, reach=asked.who.reach)
     with desk.database.read() as connection:
         found, more = rows.list_incidents(connection, wanted)
+        has_boxes = bool(found) or bool(camera_names(connection, asked.who.reach, 1))
         waiting = rows.waiting_in(connection, asked.who.reach)
     return render(
         desk,
@@ -59,6 +61,7 @@ def home(desk: Desk, asked: Asked) -> Response:
         waiting=waiting,
         more=None if more is None else cursor(*more),
         state=state,
+        has_boxes=has_boxes,
         is_first_page=wanted.after is None,
     )
 

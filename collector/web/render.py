@@ -28,13 +28,14 @@ def make_templates() -> Environment:
 
 
 def render(desk: Desk, asked: Asked, template: str, status: int = 200, **given: Any) -> HTMLResponse:
-    """The page. Templates know: t, f, now_ms, identity, path and what is given."""
+    """The page. Templates know: t, f, now_ms, identity, path, change and what is given."""
     text = desk.templates.get_template(template).render(
         t=asked.words,
         f=asked.formats,
         now_ms=asked.now_ms,
         identity=asked.identity,
         path=own_path(asked.request),
+        change=asked.change,
         **given,
     )
     return HTMLResponse(text, status, {"vary": "cookie"})

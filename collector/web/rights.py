@@ -12,14 +12,14 @@ from collector.store.reach import EVERYWHERE, Reach
 
 Right = Literal[
     "public", "signed_in", "see_incidents", "see_media", "export", "acknowledge", "mute", "delete", "see_fleet",
-    "command", "maintain", "see_metrics", "see_audit", "stop_updates",
+    "command", "maintain", "see_metrics", "see_audit", "stop_updates", "configure",
 ]  # fmt: skip
 Role = Literal["administrator", "officer", "technician", "auditor"]
 
 ROLES: tuple[Role, ...] = ("administrator", "officer", "technician", "auditor")
 GIVEN: tuple[Right, ...] = (
     "see_incidents", "see_media", "export", "acknowledge", "mute", "delete", "see_fleet", "command",
-    "maintain", "see_metrics", "see_audit", "stop_updates",
+    "maintain", "see_metrics", "see_audit", "stop_updates", "configure",
 )  # fmt: skip
 """The rights that a user can have beside their role's, or not have in spite of it."""
 

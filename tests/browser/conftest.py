@@ -99,6 +99,7 @@ def open_as(chromium, site: Site) -> Iterator[OpenAs]:
             page.wait_for_selector("#link[data-link=live]", state="attached")
             return page
 
+        sign_in.watches = watches
         yield sign_in
     for watch in watches:
         assert watch.foreign == []

@@ -4,7 +4,9 @@ import time
 
 import pytest
 
-from collector.store import desk
+from collector.alerts.rules import Rule
+from collector.alerts.stored_rules import as_json
+from collector.store import desk, maps, rules
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.support.duty import a_clip, a_heartbeat, a_picture
 
@@ -179,6 +181,22 @@ def test_the_auditor_finds_who_watched_a_clip(open_as, site):
     auditor.wait_for_url(f"**/incidents/{site.incidents[1]}")
 
 
+def drawn_map(duty):
+    """A plan of the commune with some pins on it, and a rule made on the page."""
+    from tests.integration.web.test_map import COMMUNE, a_plan
+
+    body = a_plan()
+    plan = maps.Plan(
+        commune=COMMUNE, sha256="a" * 64, kind="png", width=640, height=400, uploaded_ms=duty.now_ms, who="thu"
+    )  # fmt: skip
+    rule = rules.RuleRow(id=duty.new_id(), name="chợ", body=as_json(Rule(name="")), changed_ms=duty.now_ms, who="thu")
+    with duty.database.write() as connection:
+        maps.keep_plan(connection, plan, body)
+        for number, camera in enumerate(("nha-van-hoa-01/cong", "truong-tieu-hoc/nha-xe", "nga-ba-cho/duong-lon")):
+            maps.place_pin(connection, maps.Pin(camera, 0.2 + 0.3 * number, 0.4), "thu", duty.now_ms)
+        rules.keep_rule(connection, rule)
+
+
 PAGES = (
     "/",
     "/?state=new",
@@ -187,6 +205,9 @@ PAGES = (
     "/search?time=lúc nào",
     "/search?camera=truong-tieu-hoc/hanh-lang&time=hôm qua 14:35",
     "/cameras",
+    "/map",
+    "/rules",
+    "/start",
     "/mutes",
     "/boxes",
     "/boxes/truong-tieu-hoc",
@@ -211,6 +232,7 @@ ON_EVERY_SCREEN = pytest.mark.parametrize(
 @pytest.mark.parametrize("language", ["vi", "en"])
 @ON_EVERY_SCREEN
 def test_every_page_is_accessible_and_fits_its_screen(open_as, site, language, size, scheme):
+    drawn_map(site.duty)
     page = open_as("thu", size=size, scheme=scheme, language=language)  # an administrator sees every button
     for path in PAGES:
         name = path.replace("/incidents/", "")

@@ -30,6 +30,8 @@ function showWaiting(count, ringing) {
  */
 export function listen(handlers, caughtUp) {
   let source = null;
+  // From where this page was drawn: what happened since, while it was on its way, is told first.
+  let last = document.querySelector('meta[name="change"]')?.content ?? "";
   let heardMs = Date.now();
   let wasLost = false;
   const heard = () => {
@@ -39,7 +41,7 @@ export function listen(handlers, caughtUp) {
   const open = () => {
     source?.close();
     heardMs = Date.now();
-    source = new EventSource("/api/v1/live");
+    source = new EventSource(last ? `/api/v1/live?since=${last}` : "/api/v1/live");
     source.addEventListener("open", () => {
       heard();
       if (wasLost) caughtUp();
@@ -55,6 +57,7 @@ export function listen(handlers, caughtUp) {
     for (const [name, handle] of Object.entries(handlers)) {
       source.addEventListener(name, (event) => {
         heard();
+        last = event.lastEventId || last;
         handle(JSON.parse(event.data));
       });
     }

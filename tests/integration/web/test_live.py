@@ -20,8 +20,9 @@ from tests.support.web_server import serving
 class Events(threading.Thread):
     """Reads the stream into a queue of (id, name, data, seconds on the monotonic clock)."""
 
-    def __init__(self, address: str, token: str, last: int | None = None) -> None:
+    def __init__(self, address: str, token: str, last: int | None = None, path: str = "/api/v1/live") -> None:
         super().__init__(name="events", daemon=True)
+        self.path = path
         self.queue: Queue[tuple[int, str, dict, float]] = Queue()
         self.listening = threading.Event()
         self.ended = threading.Event()
@@ -30,7 +31,7 @@ class Events(threading.Thread):
 
     def run(self) -> None:
         try:
-            with self._client.stream("GET", "/api/v1/live") as answer:
+            with self._client.stream("GET", self.path) as answer:
                 assert answer.headers["content-type"].startswith("text/event-stream")
                 fields: dict[str, str] = {}
                 for line in answer.iter_lines():
@@ -64,8 +65,8 @@ class Events(threading.Thread):
 
 
 @contextmanager
-def listening(address: str, token: str, last: int | None = None) -> Iterator[Events]:
-    events = Events(address, token, last)
+def listening(address: str, token: str, last: int | None = None, path: str = "/api/v1/live") -> Iterator[Events]:
+    events = Events(address, token, last, path)
     events.start()
     assert events.listening.wait(5)
     yield events
@@ -117,6 +118,15 @@ def test_a_reader_who_was_away_catches_up_from_the_last_event_it_saw(duty, addre
         after = duty.started("nga-ba-cho", "duong-lon", NOW_MS + 9)
         assert events.next("episode")[1]["id"] == after
         assert "reset" not in events.names_so_far()
+
+
+def test_what_happens_between_drawing_a_page_and_listening_is_told_first(duty, address):
+    token = duty.token("officer")
+    with duty.database.read() as connection:
+        drawn = live.newest_change(connection)
+    episode = duty.started("nga-ba-cho", "duong-lon", NOW_MS)
+    with listening(address, token, path=f"/api/v1/live?since={drawn}") as events:
+        assert events.next("episode")[1]["id"] == episode
 
 
 def test_a_reader_whose_place_has_been_pruned_is_told_to_begin_anew(duty, address):
