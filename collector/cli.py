@@ -3,11 +3,13 @@
 Exit codes: 0 well, 1 something failed or was found wrong, 78 the configuration is wrong.
 """
 
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
 
 from collector.cli_audit import audit
 from collector.cli_boxes import authority, box
@@ -84,7 +86,25 @@ def _listing(name: str, doc: str) -> None:
     main.command(name)(_list_options(run))
 
 
-_listing("boxes", "Boxes with their state, last heartbeat and outbox.")
+@main.command()
+@click.option("--watch", is_flag=True, help="Draw them anew every two seconds, the worst first, until Ctrl+C.")
+@_list_options
+def boxes(watch: bool, since: int | None, limit: int, as_json: bool, config_path: Path) -> None:
+    """Boxes with their state, last heartbeat and outbox."""
+    from collector import listing, watching  # noqa: PLC0415
+
+    if watch and as_json:
+        raise click.UsageError("--watch is for people: leave --json out")
+    config = load(config_path)
+    with opened(config) as database:
+        if watch:
+            with suppress(KeyboardInterrupt):
+                watching.watch(database, config.zone, SystemClock().wall_ms, Console())
+            return
+        with database.read() as connection:
+            listing.print_boxes(connection, config.zone, as_json, since, limit)
+
+
 _listing("cameras", "Cameras with their state and last decoded frame.")
 _listing("events", "Events as they came in.")
 _listing("episodes", "Episodes, the newest first.")

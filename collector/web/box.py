@@ -10,6 +10,7 @@ from collector.fleet.completeness import Where
 from collector.fleet.gaps import HOUR_MS
 from collector.fleet.grouping import site_scope
 from collector.fleet.report import report_of
+from collector.fleet.rows import row_of
 from collector.store import commands, upkeep
 from collector.store.boxes import is_registered
 from collector.store.commands import CommandRow
@@ -23,7 +24,6 @@ from collector.web.access import require_reach
 from collector.web.api import query_of
 from collector.web.auditing import note
 from collector.web.desk import Asked, Desk
-from collector.web.fleet import row_of
 from collector.web.problems import Problem, not_found
 from collector.web.query import rfc3339
 from collector.web.render import render

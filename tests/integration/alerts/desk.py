@@ -14,7 +14,7 @@ from collector.alerts.incidents import Grouping
 from collector.alerts.loop import RulesLoop
 from collector.alerts.rules import Rule
 from collector.alerts.texts import AlertText, Language
-from collector.store.database import upsert
+from collector.store.database import open_database, upsert
 from collector.store.schema import (
     alerts,
     boxes,
@@ -54,8 +54,8 @@ class Phone:
 
 
 class Desk:
-    def __init__(self, folder: Path, rules: tuple[Rule, ...] = ()) -> None:
-        self.database = fresh_database(folder)
+    def __init__(self, folder: Path, rules: tuple[Rule, ...] = (), url: str | None = None) -> None:
+        self.database = fresh_database(folder) if url is None else open_database(url)
         self.alerted = Bell()
         self.loop = RulesLoop(self.database, rules, Grouping(), ZONE, self.alerted)
 

@@ -1,18 +1,23 @@
 """The commands as a person types them."""
 
 import contextlib
+import io
 import json
 import sqlite3
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from collector.cli import main
 from collector.store import users
 from collector.store.database import open_database, sqlite_url
 from collector.store.reach import EVERYWHERE, Reach, Spot
+from collector.watching import watch
 from collector.web.passwords import Passwords
+from tests.support.duty import Duty, a_whole_shift
 
 
 class Shell:
@@ -342,3 +347,22 @@ def test_a_box_is_revoked_replaced_and_retired(certified: Shell) -> None:
         assert certified.run("box", command, "nha-01").exit_code == 1
     lines = [json.loads(line) for line in certified.run("audit", "list", "--json").output.splitlines()][::-1]
     assert [line["detail"]["did"] for line in lines] == ["add", "revoke", "replace", "retire"]
+
+
+def test_boxes_are_watched_the_worst_first(tmp_path: Path) -> None:
+    duty = Duty(tmp_path)
+    a_whole_shift(duty, b"clip")
+    console = Console(width=200, file=io.StringIO(), force_terminal=False)
+    watch(duty.database, ZoneInfo("Asia/Ho_Chi_Minh"), lambda: duty.now_ms, console, rounds=1)
+    duty.database.close()
+    told = console.file.getvalue().splitlines()
+    assert told[0].rstrip() == "21/09/2026 21:13:20  down 1, degraded 1, new 1, up 1"
+    ids = ["nga-ba-cho", "truong-tieu-hoc", "nha-van-hoa-01", "tram-y-te"]
+    lines = [next(line for line in told if f" {box} " in f" {line}") for box in ids]
+    assert [told.index(line) for line in lines] == sorted(told.index(line) for line in lines)
+    assert "10 min" in lines[0]
+    assert "stream_unavailable" in " ".join(told)
+
+
+def test_watching_is_not_for_scripts(shell: Shell) -> None:
+    assert "leave --json out" in shell.run("boxes", "--watch", "--json").output
