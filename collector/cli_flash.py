@@ -225,9 +225,9 @@ def _do(*command: str) -> None:
 
 
 def _hand_over_text(config: CollectorConfig, read: Read, site: str) -> str:
-    """For the label on the box; it holds nothing secret."""
-    base = config.http.public_url or f"http://{read.facts.broker_host}"
-    return f"Vọng Gác\n{read.facts.box}\n{site}\n{base}/boxes/{read.facts.box}"
+    """For the label on the box; it holds nothing secret. The link is to the box's page, where pages can be reached."""
+    link = [] if config.http.public_url is None else [f"{config.http.public_url}/boxes/{read.facts.box}"]
+    return "\n".join(["Vọng Gác", read.facts.box, site, *link])
 
 
 def _show_qr(text: str, file: Path | None) -> None:

@@ -1,5 +1,6 @@
 """Debian's cloud-init as a judge of the files for a card: unpacked beside the tests, never installed here."""
 
+import atexit
 import functools
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ def unpacked() -> Path | None:
     if subprocess.run(needs, capture_output=True, check=False).returncode != 0:
         return None
     folder = Path(tempfile.mkdtemp(prefix="vonggac-cloud-init-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     got = subprocess.run(["apt-get", "download", "-q", "cloud-init"], cwd=folder, capture_output=True, check=False)
     debs = list(folder.glob("cloud-init_*.deb"))
     if got.returncode != 0 or not debs:
