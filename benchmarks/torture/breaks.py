@@ -211,7 +211,7 @@ BREAKS = (
     Break(
         6,
         "retention deletes what is under legal hold",
-        "server disk full,collector killed",
+        "server disk full",
         ("legal hold",),
         (
             Edit(
@@ -225,7 +225,9 @@ BREAKS = (
                 ".where(clips.c.id == clip, _stored())",
             ),
         ),
-        rounds=10,
+        rounds=6,
+        seconds=40.0,
+        most=2,
     ),
     Break(
         7,
