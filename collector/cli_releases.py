@@ -132,6 +132,9 @@ def offer(version_text: str, ring: Ring, config_path: Path) -> None:
         if not store.offer(connection, version_text, ring):
             raise click.ClickException(f"there is no release {version_text}. See: collector update list")
         note_by_hand(connection, "configure", thing="release", ref=version_text, detail={"did": "offer", "ring": ring})
+        found = store.find_release(connection, version_text)
+    if found is not None and not found.offer.is_open:
+        raise click.ClickException(f"{found.returns} boxes took {version_text} back: nobody gets it. Make a newer one")
     click.echo(f"{version_text} is offered to ring {ring}. See: collector update progress")
 
 
