@@ -164,3 +164,19 @@ def test_looks_a_second(interest: Interest, at_least: float, at_most: float) -> 
     before = len(stream.looks)
     stream.play(10, interest)
     assert at_least <= (len(stream.looks) - before) / 10 <= at_most
+
+
+def test_what_sizes_told_is_judged_before_rest_goes_on() -> None:
+    """Or the next gust of the same wind would wake it again at once."""
+    attention = Attention(RestPolicy())
+    stream = Stream(attention, gop_s=0.7)
+    stream.play(30)
+    while not any(stream.play(0.1, bytes_=620)):
+        assert stream.now_ms < 32_000
+    attention.wake(stream.now_ms)
+    waited_s = 0.0
+    while not attention.resting:
+        stream.play(0.1)
+        waited_s += 0.1
+    assert waited_s < 3
+    assert not any(stream.play(0.4, bytes_=620))
