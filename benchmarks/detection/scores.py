@@ -41,11 +41,14 @@ class Score:
     global_changes: int = 0
     video_s: float = 0.0
     delays_s: list[float] = field(default_factory=list)
+    alert_delays_s: list[float] = field(default_factory=list)
     frames: int = 0
     cpu_s: float = 0.0
 
-    def add(self, labels: Labels, episodes: Sequence[Span], moving_s: Sequence[float]) -> None:
-        """Takes in one recording: its episodes and the times of its moving frames."""
+    def add(
+        self, labels: Labels, episodes: Sequence[Span], moving_s: Sequence[float], alerts_s: Sequence[float] = ()
+    ) -> None:
+        """Takes in one recording: its episodes, the times of its moving frames, and those at which it was told."""
         tolerance_s = labels.tolerance_s
         for event in labels.events:
             span = (event.start_s, event.end_s)
@@ -59,6 +62,9 @@ class Score:
             first = [at_s for at_s in moving_s if event.start_s - tolerance_s <= at_s <= event.end_s]
             if first:
                 self.delays_s.append(first[0] - event.start_s)
+            told = [at_s for at_s in alerts_s if event.start_s - tolerance_s <= at_s <= event.end_s]
+            if told:
+                self.alert_delays_s.append(told[0] - event.start_s)
         known = [(e.start_s - tolerance_s, e.end_s + tolerance_s) for e in labels.events] + list(labels.unsure)
         self.of_nothing += sum(not any(shared_s(episode, span) > 0 for span in known) for episode in episodes)
         for stretch in labels.quiet:
@@ -71,19 +77,22 @@ class Score:
         def share(part: float, whole: float) -> str:
             return f"{part / whole:.1%}" if whole else "–"
 
-        delay = f"{statistics.median(self.delays_s):+.2f}" if self.delays_s else "–"
+        def middle(delays_s: Sequence[float]) -> str:
+            return f"{statistics.median(delays_s):+.2f}" if delays_s else "–"
+
         return [
             f"{self.found}/{self.events}",
             f"{self.hard_found}/{self.hard}",
             share(self.covered_s, self.event_s),
             str(self.of_nothing),
             share(self.flagged_s, self.quiet_s),
-            delay,
-            f"{self.cpu_s / max(1, self.frames) * 1000:.2f}",
+            middle(self.delays_s),
+            middle(self.alert_delays_s),
+            f"{self.cpu_s / self.frames * 1000:.2f}" if self.frames else "–",
         ]
 
 
-HEADER = ["found", "hard", "event time covered", "of nothing", "quiet flagged", "delay s", "ms/frame"]
+HEADER = ["found", "hard", "event time covered", "of nothing", "quiet flagged", "moves s", "told s", "ms/frame"]
 
 
 @dataclass

@@ -118,18 +118,19 @@ class Background:
             self._other = self._in_old_light, self._spread.copy()
         self.learned_s = -1.0
         self.take(now)
-        self._guessed, self._was_guessed = None, things
-        if other is not None and self._recall(*other):
-            return
-        if not cv2.countNonZero(things):
-            return
+        self._guessed, self._was_guessed, self._left_s = None, things, 0.0
+        if cv2.countNonZero(things):
+            self._guessed, self._thing = things, now.copy()
+        if not (other is not None and self._recall(*other)) and self._guessed is not None:
+            self._guess(now, things)
+
+    def _guess(self, now: Image, things: Image) -> None:
         small = max(1, now.shape[1] // GUESS), max(1, now.shape[0] // GUESS)
         hidden = cv2.threshold(cv2.resize(things, small, interpolation=cv2.INTER_AREA), 0, 255, cv2.THRESH_BINARY)[1]
         behind = cv2.inpaint(cv2.resize(now, small, interpolation=cv2.INTER_AREA), hidden, 3, cv2.INPAINT_TELEA)
         behind = cv2.resize(behind, now.shape[::-1], interpolation=cv2.INTER_LINEAR)
         cv2.copyTo(behind.astype(np.float32), things, self._mean)
         cv2.copyTo(np.full_like(self._spread, max(NOISE_FLOOR, self.noise)), things, self._spread)
-        self._guessed, self._thing = things, now.copy()
         self._draw_limits()
         self._draw_mean()
 

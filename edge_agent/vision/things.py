@@ -19,6 +19,8 @@ Image = NDArray[Any]
 MAX_TRACKS = 48
 FORGET_S = 0.6
 """A track not seen so long is gone: long enough for 5 fps with a frame lost."""
+JUST_S = 0.25
+"""What was seen so long ago was seen in the frame before, also at 5 fps."""
 REMEMBER_S = 8.0
 """A thing that vanished inside the picture (still, dazzled, behind rain) is the same one if it stirs there again."""
 LEAST_HITS = 3
@@ -46,9 +48,11 @@ USUAL_ABOVE = 0.9
 """The size below which nine tenths of the patches are that proved nothing follows them by such steps."""
 SMALL_SHARE = 0.003
 """Of the picture. In weather what is born smaller is taken for drops, and things must be larger than those."""
+DOUBTED_S = 0.7
 STIRRING_S = 2.0
 STANDING_S = 8.0
-"""A confirmed thing counts as moving so long after it last stirred; longer where it surely stands in the scene."""
+"""A confirmed thing counts as moving so long after it last stirred: briefly where rather something has gone than come,
+longest where it surely stands in the scene."""
 LASTING_SHARE = 0.2
 HELD_S = 15.0
 """So long a thing that is no longer seen is kept by what stirs where it stood."""
@@ -144,8 +148,12 @@ class Track:
         if self.merged or not self.confirmed or not self.came_far():
             return FORGET_S
         inside = blob.x0 > 1 and blob.y0 > 1 and blob.x1 < width - 1 and blob.y1 < height - 1
-        slow = math.hypot(*self.velocity) * 0.5 < max(blob.x1 - blob.x0, blob.y1 - blob.y0) * 0.25
-        return REMEMBER_S if inside or slow else FORGET_S
+        return REMEMBER_S if inside or self.stands() else FORGET_S
+
+    def stands(self) -> bool:
+        """Whether it is hardly on its way."""
+        blob = self.blob
+        return math.hypot(*self.velocity) * 0.5 < max(blob.x1 - blob.x0, blob.y1 - blob.y0) * 0.25
 
 
 def _same_place(last: Blob, blob: Blob) -> bool:
@@ -339,12 +347,17 @@ class Things:
         return travelled >= need and track.grown() >= need
 
     def dazzle(self, now_s: float) -> list[Track]:
-        """The scene is learned anew. Returns the proven things that were seen just before."""
+        """The scene is learned anew. Returns the proven things that stood there just before."""
         dazzled = []
         for track in self.tracks:
-            seen = now_s - max(track.seen_s, track.held_s) <= FORGET_S
+            seen = now_s - max(track.seen_s, track.held_s) <= JUST_S
             track.dazzled = (
-                seen and track.confirmed and track.came_far() and self._wary(track.blob, track.restless) < 0.5
+                seen
+                and track.stands()
+                and track.blob.contour > 0.2
+                and track.confirmed
+                and track.came_far()
+                and self._wary(track.blob, track.restless) < 0.5
             )
             if track.dazzled:
                 dazzled.append(track)
@@ -360,7 +373,7 @@ class Things:
             if scene.still_hidden(where):
                 if scene.trembles(where):
                     track.stirred_s = now_s
-                if now_s - track.stirred_s <= STANDING_S:
+                if now_s - track.stirred_s <= self._patience_s(track):
                     track.held_s = now_s
 
     def hidden(self, now_s: float) -> list[Track]:
@@ -382,10 +395,12 @@ class Things:
 
     def holds(self, track: Track, now_s: float) -> bool:
         """Whether a confirmed thing still counts as one that moves."""
-        patience_s = STIRRING_S
-        if track.blob.contour > 0.2 and track.hits > 10:
-            patience_s = STANDING_S * (1.0 + 0.5 * self._weather.bad)  # in which little is felt
-        if now_s - track.stirred_s > patience_s or self._may_be_litter(track.blob):
+        if now_s - track.stirred_s > self._patience_s(track) or self._may_be_litter(track.blob):
             return False
         lately = now_s - track.proved_s <= PROOF_LASTS_S
         return lately or (track.came_far() and self._wary(track.blob, track.restless) <= 0.5)
+
+    def _patience_s(self, track: Track) -> float:
+        if track.blob.contour > 0.2 and track.hits > 10:
+            return STANDING_S * (1.0 + 0.5 * self._weather.bad)  # in which little is felt
+        return STIRRING_S if track.blob.contour > 0.0 else DOUBTED_S
