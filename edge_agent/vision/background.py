@@ -38,6 +38,8 @@ LEAST_STEP = 4.0
 CLEAR = 1.8
 """A thing has pixels that differ so many times more than needed; what merely differs joins them."""
 CHANGE_SCALE = 8.0
+SWAY = (9, 9)
+"""Pixels over which pictures of one place are compared: who stands sways."""
 UNCHANGED = 2.0
 """Times the noise, how far in the mean two pictures of the same thing differ."""
 MUCH, TREMBLING = 2.5, 0.25 * CHANGE_SCALE
@@ -239,7 +241,7 @@ class Background:
         early = not self.ready
         known = None if self._guessed is None else cv2.bitwise_not(self._guessed)
         cv2.accumulateWeighted(self.now, self._mean, _ema(0.25 if early else LEARN_S, dt_s), mask=known)
-        cv2.accumulateWeighted(self.difference, self._spread, _ema(1.0 if early else LEARN_S, dt_s))
+        cv2.accumulateWeighted(self.difference, self._spread, _ema(1.0 if early else LEARN_S, dt_s), mask=known)
         self._learned(dt_s)
 
     def learn(self, covered: Image, doubted: Image, lit: Image, active: Image, dt_s: float) -> None:
@@ -289,7 +291,7 @@ class Background:
         if guessed is None:
             return
         stirs = cv2.countNonZero(cv2.bitwise_and(active, guessed)) > STIRS * cv2.countNonZero(guessed)
-        as_it_was = cv2.mean(cv2.absdiff(self.now, self._thing), mask=guessed)[0] < 1.0 + UNCHANGED * self.noise
+        as_it_was = self._as_it_was(slice(None), slice(None))
         self._left_s = 0.0 if stirs or as_it_was else self._left_s + dt_s
         if self._left_s < LEFT_S:
             return
@@ -306,10 +308,13 @@ class Background:
 
     def still_hidden(self, where: tuple[slice, slice]) -> bool:
         """Whether most of what stood in the way there when learning began anew still looks as it did then."""
+        return self._guessed is not None and self._as_it_was(*where)
+
+    def _as_it_was(self, rows: slice, columns: slice) -> bool:
         if self._guessed is None:
             return False
-        since = cv2.absdiff(self.now[where], self._thing[where])
-        return bool(cv2.mean(since, mask=self._guessed[where])[0] < 1.0 + UNCHANGED * self.noise)
+        since = cv2.absdiff(cv2.blur(self.now[rows, columns], SWAY), cv2.blur(self._thing[rows, columns], SWAY))
+        return bool(cv2.mean(since, mask=self._guessed[rows, columns])[0] < 1.0 + UNCHANGED * self.noise)
 
     def revealed(self, where: tuple[slice, slice]) -> bool:
         """Whether what comes to light there was hidden when learning began anew, and is no more than that."""
