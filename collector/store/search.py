@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Text, and_, cast, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, Text, and_, cast, func, literal, select, union_all
 
 from collector.store.desk import EPISODE_COLUMNS, Episode, whole_episodes
-from collector.store.paging import Key, Way, of_reach, read_page, unindexed, within
+from collector.store.paging import Key, Way, cameras_of, of_reach, read_page, unindexed, within
 from collector.store.reach import EVERYWHERE, Reach
-from collector.store.schema import clips, episodes
+from collector.store.schema import cameras, clips, episodes
 from collector.store.schema_desk import NOT_MOTION, STORED
 
 MOTION = "motion"
+Span = tuple[int, int]
+"""A day's beginning and end in UTC milliseconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +65,8 @@ def _way(connection: Connection, sought: Sought) -> Way:
         rest.append(unindexed(episodes.c.outcome) == outcome)
     if sought.zone is not None:
         rest.append(_touches(connection, sought.zone))
-    return replace(way, paths=paths, rest=rest, since_ms=sought.since_ms, until_ms=sought.until_ms)
+    any_path = way.any_path if rare is None else None
+    return replace(way, paths=paths, any_path=any_path, rest=rest, since_ms=sought.since_ms, until_ms=sought.until_ms)
 
 
 def _rare(kind: str | None, outcome: str | None) -> ColumnElement[bool] | None:
@@ -88,32 +91,29 @@ class DayKept:
 
 
 def days_kept(
-    connection: Connection, camera: tuple[str | None, str] | None, reach: Reach, days: Sequence[tuple[int, int]]
+    connection: Connection, camera: tuple[str | None, str] | None, reach: Reach, days: Sequence[Span]
 ) -> list[DayKept]:
     """For each day (its beginning and end in milliseconds) whether something is here of the cameras meant."""
-    seen = _days_with(connection, within(connection, episodes.c.camera, reach, camera), episodes.c.start_ms, days)
-    way = within(connection, clips.c.camera, reach, camera)
-    kept = _days_with(connection, replace(way, rest=(*way.rest, STORED)), clips.c.first_frame_ms, days)
+    whose = None if camera is None and reach == EVERYWHERE else cameras_of(reach, camera)
+    seen = _days_with(connection, episodes.c.start_ms, whose, (), days)
+    kept = _days_with(connection, clips.c.first_frame_ms, whose, (STORED,), days)
     return [DayKept(number in seen, number in kept) for number in range(len(days))]
 
 
-def _days_with(connection: Connection, way: Way, time: Any, days: Sequence[tuple[int, int]]) -> set[int]:
-    if not way.paths or not days:
-        return set()
-    asked = [
-        select(literal(number).label("day")).where(
-            select(time).where(each, time >= begin, time < end, *way.rest).exists()
-        )
-        for number, (begin, end) in enumerate(days)
-        for each in way.paths
-    ]
-    found: set[int] = set()
-    for start in range(0, len(asked), 400):
-        found |= set(connection.scalars(union_all(*asked[start : start + 400])))
-    return found
+def _days_with(
+    connection: Connection, time: Any, whose: Select[tuple[str]] | None, rest: Sequence[Any], days: Sequence[Span]
+) -> set[int]:
+    """The numbers of the days on which there is a row; of each camera only the first of a day is looked for."""
+    asked = []
+    for number, (begin, end) in enumerate(days):
+        there = select(time).where(time >= begin, time < end, *rest)
+        if whose is not None:
+            there = whose.where(there.where(time.table.c.camera == cameras.c.id).exists())
+        asked.append(select(literal(number).label("day")).where(there.exists()))
+    return set(connection.scalars(union_all(*asked))) if asked else set()
 
 
-def zones_seen(connection: Connection, sought: Sought, limit: int = 300) -> list[str]:
+def zones_seen(connection: Connection, sought: Sought, limit: int = 100) -> list[str]:
     """The zones that the newest episodes touched: what one may look for."""
     page = read_page(
         connection, (episodes.c.start_ms, episodes.c.id, episodes.c.zones),

@@ -125,6 +125,49 @@ def test_previous_and_next_walk_through_the_feed(open_as, site):
     page.wait_for_url(f"**/incidents/{site.incidents[-2]}")
 
 
+def test_a_typed_time_leads_to_the_clip_and_the_strip_to_the_hour(open_as, site):
+    page = open_as("lan")
+    with site.duty.database.read() as connection:
+        incident = desk.find_incident(connection, site.incidents[1])
+    at = time.strftime("%H:%M", time.gmtime(incident.start_ms / 1000 + 7 * 3600))
+    page.click('.bar nav a[href="/search"]')
+    page.fill("#time", at.replace(":", "h"))
+    page.select_option("#camera", "truong-tieu-hoc/cong-truong")
+    page.press("#time", "Enter")
+    nearest = page.wait_for_selector("#nearest")
+    assert "time=" + at.replace(":", "%3A") in page.url
+    assert page.url.endswith("#nearest")  # shareable, and the browser has gone there
+    assert "Gần giờ này nhất" in nearest.inner_text()
+    page.click(".dayhours li:not(.ahead) a >> nth=0")  # the day's first hour, by its link
+    page.wait_for_url("**time=00%3A00**")
+    page.go_back()
+    page.click("#nearest a")
+    page.wait_for_url(f"**/incidents/{site.incidents[1]}?episode=**")
+    wait_for(page, "document.getElementById('video').readyState >= 2")
+
+
+def test_the_moving_box_lies_over_the_clip_while_something_moves(open_as, site):
+    from sqlalchemy import update
+
+    from collector.store.schema import episodes
+
+    with site.duty.database.write() as connection:
+        episode = desk.find_incident(connection, site.incidents[1]).episodes[0].id
+        track = [[0, 0.3, 0.62], [2000, 0.5, 0.62], [4000, 0.7, 0.62]]
+        connection.execute(update(episodes).where(episodes.c.id == episode).values(path=track))
+    page = open_as("lan")
+    page.goto(f"{site.address}/incidents/{site.incidents[1]}")
+    wait_for(page, "document.getElementById('video').readyState >= 2")
+    assert page.locator("#track .now").is_hidden()  # it opens before anything moves
+    page.evaluate("document.getElementById('video').currentTime = 7")  # the motion began at second 5
+    now = page.wait_for_selector("#track .now:not([hidden])", state="attached")
+    video = page.locator("#video").bounding_box()
+    until(lambda: now.bounding_box()["width"] > 0, "a box")
+    box = now.bounding_box()
+    middle = (box["x"] + box["width"] / 2 - video["x"]) / video["width"]
+    assert middle == pytest.approx(0.5, abs=0.02)
+
+
 def test_the_boxes_page_follows_the_boxes(open_as, site):
     page = open_as("son")
     assert page.url == f"{site.address}/boxes"

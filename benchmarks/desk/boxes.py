@@ -1,0 +1,60 @@
+"""Boxes that tell: so many events a second through the collector's own intake, in a process of its own.
+
+`python -m benchmarks.desk.boxes URL FOLDER RATE SECONDS BOXES`; says how many it took and how long each batch was.
+"""
+
+import json
+import random
+import statistics
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.desk.fill import envelope
+from collector.ingest.intake import Arrived, Intake
+from collector.store.database import open_database
+from vonggac.wire import codec
+from vonggac.wire import messages as m
+from vonggac.wire.ids import uuid7
+from vonggac.wire.topics import up
+
+EVERY_S = 0.1
+
+
+def main(url: str, folder: str, rate: float, seconds: float, boxes: int) -> None:
+    """Take events until the time is over."""
+    intake, chance = Intake(open_database(url), Path(folder)), random.Random(11)
+    seq: dict[str, int] = {}
+    took, taken, late_s = [], 0, 0.0
+    began = time.monotonic()
+    while (passed := time.monotonic() - began) < seconds:
+        due = int(passed * rate) - taken
+        if due <= 0:
+            time.sleep(EVERY_S / 4)
+            continue
+        now_ms = time.time_ns() // 1_000_000
+        batch = []
+        for _ in range(min(due, 50)):
+            box = f"hop-{chance.randrange(boxes):04d}"
+            seq[box] = seq.get(box, 0) + 1
+            body = m.EpisodeStarted(
+                episode=uuid7(now_ms, chance.randbytes(10)), camera=f"camera-{chance.randrange(4)}", start_ms=now_ms,
+                box=(0.42, 0.35, 0.58, 0.86), zones=("cổng",), score=0.8,
+            )  # fmt: skip
+            told = envelope(box, body, now_ms, 2_000_000 + seq[box], seq[box])
+            batch.append(Arrived(up(box, "event"), codec.encode(told), False, now_ms))
+        start = time.monotonic()
+        intake.take(batch)
+        took.append(time.monotonic() - start)
+        taken += len(batch)
+        late_s = max(late_s, (time.monotonic() - began) - taken / rate)
+    figures = {"events": taken, "rate": round(taken / seconds, 1), "batch_p95_ms": round(_p95(took) * 1000, 1)}
+    sys.stdout.write(json.dumps(figures | {"behind_s": round(late_s, 2)}) + "\n")
+
+
+def _p95(took: list[float]) -> float:
+    return statistics.quantiles(took, n=20)[-1] if len(took) > 1 else 0.0
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], float(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5]))

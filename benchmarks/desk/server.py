@@ -1,0 +1,31 @@
+"""The collector's web over a database: `python -m benchmarks.desk.server URL FOLDER` says its address and serves."""
+
+import sys
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from collector.http import HttpServer
+from collector.store.database import open_database
+from collector.web.app import build_app
+from collector.web.desk import WebSettings
+from vonggac.daemon.clock import SystemClock
+from vonggac.daemon.program import stop_on_signals
+from vonggac.daemon.threads import Crew, Stop
+
+
+def main(url: str, folder: str) -> None:
+    """Serve until told to stop."""
+    stop = Stop()
+    stop_on_signals(stop)
+    settings = WebSettings(zone=ZoneInfo("Asia/Ho_Chi_Minh"))
+    app = build_app(open_database(url), Path(folder), settings, None, SystemClock(), stopping=stop.is_set)
+    server, crew = HttpServer(("127.0.0.1", 0), stop), Crew(stop)
+    crew.start("http", lambda pulse: server.serve(app, pulse))
+    sys.stdout.write(f"http://127.0.0.1:{server.address[1]}\n")
+    sys.stdout.flush()
+    while not stop.wait(1.0):
+        pass
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
