@@ -120,16 +120,17 @@ def labelled(folder: Path, only: str, which: tuple[str, ...], names: tuple[str, 
         with tempfile.TemporaryDirectory() as where, ThreadPoolExecutor(16) as beside:
             given = list(_films(folder, only, None if label == "plain" else transform, Path(where)))
             playing = {
-                name: [beside.submit(rivals.motion_times, f.path, name, f.size, f.fps, f.length_s) for f in given]
+                name: [beside.submit(rivals.motion_plays, f.path, name, f.size, f.fps, f.length_s) for f in given]
                 for name in names
                 if name in rivals.MOTION
             }
             for name in names:
                 score, notes = Score(), []
+                played = rivals.in_time([play.result() for play in playing.get(name, [])])
                 for number, film in enumerate(given):
                     before = score.of_nothing
                     if name in playing:
-                        times = playing[name][number].result()
+                        times = played[number]
                         score.add(film.labels, rivals.episodes_of(times), times)
                     elif name == rivals.DVR_SCAN:
                         found = rivals.dvr_scan_episodes(film.path, dvr_scan)

@@ -1,6 +1,7 @@
 """Motion and DVR-Scan over a file, as programs of their own: when each saw something move.
 
-Motion plays a file at its own pace: its times are scaled to the file's length. It tells every frame in which it detects
+Motion plays a file at its own pace, a little slow on a busy machine, and some time passes until it sees that the file
+is over: both are told from how long files of different lengths take. It tells every frame in which it detects
 motion; episodes are made of those with gaps of under three seconds. DVR-Scan is asked for the same gap, without lead.
 """
 
@@ -12,7 +13,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from benchmarks.detection.scores import Span
 
@@ -28,8 +32,25 @@ def available(dvr_scan: str) -> tuple[str, ...]:
     return (*found, DVR_SCAN) if shutil.which(dvr_scan) else found
 
 
-def motion_times(path: Path, name: str, size: tuple[int, int], fps: float, length_s: float) -> list[float]:
-    """Seconds of the file at which Motion detected something. Takes as long as the file is."""
+@dataclass(frozen=True)
+class Played:
+    """When Motion detected something, since it began to play a file, and when it saw that the file was over."""
+
+    length_s: float
+    took_s: float
+    seen_s: list[float]
+
+
+def in_time(plays: list[Played]) -> list[list[float]]:
+    """The detections in seconds of each file."""
+    pace = 1.0
+    if len({played.length_s for played in plays}) > 1:
+        pace = float(np.polyfit([played.length_s for played in plays], [played.took_s for played in plays], 1)[0])
+    return [[at_s / pace for at_s in played.seen_s] for played in plays]
+
+
+def motion_plays(path: Path, name: str, size: tuple[int, int], fps: float, length_s: float) -> Played:
+    """Lets Motion play a file. Takes as long as the file is."""
     # Its sizes are multiples of eight.
     width, height = (side // 8 * 8 for side in size)
     with tempfile.TemporaryDirectory() as folder:
@@ -53,8 +74,7 @@ def motion_times(path: Path, name: str, size: tuple[int, int], fps: float, lengt
             with suppress(subprocess.TimeoutExpired):
                 program.wait(10)
             program.kill()
-    scale = length_s / max(0.1, ended_s - began_s)
-    return [(at_s - began_s) * scale for at_s in seen]
+    return Played(length_s, ended_s - began_s, [at_s - began_s for at_s in seen])
 
 
 def _follow(program: subprocess.Popen[str]) -> tuple[float, float, list[float]]:
