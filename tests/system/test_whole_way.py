@@ -89,7 +89,7 @@ def test_two_walks_become_episodes_alerts_and_clips_that_are_the_cameras_own_pac
         cameras = {camera["name"]: camera["health"] for camera in box["cameras"]}
         assert cameras["dead"]["main"]["state"] != "streaming"
         assert cameras["dead"]["last_frame_age_ms"] is None
-        assert cameras["gate"]["decoded"] >= 200
+        assert cameras["gate"]["decoded"] >= 100  # both walks; between them only key frames
         assert agent.stop() == 0
         assert wait_for(lambda: system.run("fsck") or "well", "fsck")
         assert system.stop() == {"box-1": 0, "collector": 0}
