@@ -179,7 +179,7 @@ def test_the_boxes_page_follows_the_boxes(open_as, site):
     site.duty.heartbeat("tram-y-te", a_heartbeat(("loi-vao",)))
     site.duty.standing("box", "tram-y-te", "up", site.duty.now_ms)
     page.wait_for_selector("#box-tram-y-te.ok")
-    assert page.locator(".bar nav a").all_inner_texts() == ["Hộp máy"]
+    assert page.locator(".bar nav a").all_inner_texts() == ["Bản đồ", "Hộp máy"]
 
 
 def test_a_session_that_ends_leads_to_the_login_instead_of_a_dead_page(open_as, site):
