@@ -19,8 +19,11 @@ def page(sign_in, shift, duty):
     return lambda path: sign_in("son").get(path).text
 
 
-@pytest.mark.parametrize("path", ["/boxes", f"/boxes/{BOX}"])
-def test_a_refused_item_is_named_with_its_reason(page, path):
-    text = page(path)
+def test_a_refused_item_is_named_with_its_reason_on_the_boxs_page(page):
+    text = page(f"/boxes/{BOX}")
     assert "Máy chủ từ chối: Đoạn phim 01890a5d-b000, 3,0 MB: HTTP 422 &lt;odd&gt;" in text
     assert "Máy chủ từ chối: còn 2 mục nữa" in text
+
+
+def test_the_fleet_counts_what_was_refused(page):
+    assert "3 mục bị từ chối" in page("/boxes")
