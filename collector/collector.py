@@ -276,6 +276,7 @@ def _start_ingest(base: Foundation, addresses: dict[str, str]) -> tuple[MqttInge
 def _start_gate(base: Foundation, upload_app: Starlette) -> str:
     config, section = base.config, section_of(base.config)
     authority = open_authority(config)
+    authority.refuse_half_equipped()
     giving = enrolments(config, authority, base.database, base.clock)
     releases = ReleaseDoor(base.database, Shelf(config.data / "releases"), base.clock)
     gate = Gate(authority, giving, Peers(base.database), upload_app, base.clock, releases=releases)

@@ -4,6 +4,7 @@ Rules: the key is decrypted for one signature and not kept; whoever holds the ke
 PKCS#11 token or an offline root can take the place of the file; files appear whole or not at all, keys with mode 600.
 """
 
+import ssl
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
@@ -113,6 +114,16 @@ class Authority:
             write_durably(self.folder / name, plain_pem(key))
         write_durably(self.folder / SERVER, pem(server), mode=0o644)
         write_durably(self.folder / COLLECTOR, pem(client), mode=0o644)
+
+    def refuse_half_equipped(self) -> None:
+        """Raises ConfigInvalid where a certificate and its key are not a pair: a power cut fell between the two."""
+        for name, key in ((SERVER, SERVER_KEY), (COLLECTOR, COLLECTOR_KEY)):
+            try:
+                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(self.folder / name, self.folder / key)
+            except OSError as error:  # ssl.SSLError is one
+                raise ConfigInvalid(
+                    [f"{self.folder / name} and {key}: {error.strerror}. Do: collector authority equip"]
+                ) from None
 
     def write_revoked(self, revoked: Iterable[tuple[str, int]], now_ms: int) -> None:
         """The list of revoked certificates, for brokers that read one."""

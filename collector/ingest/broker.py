@@ -10,6 +10,7 @@ publish and hear only what its own user may.
 
 import contextlib
 import ctypes
+import errno
 import json
 import secrets
 import shutil
@@ -137,6 +138,15 @@ class EmbeddedBroker:
             self._end_child()
 
     def _step(self, pulse: Pulse) -> None:
+        try:
+            self._look(pulse)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            log.error("no room on the disk for the embedded broker's configuration; tried again")
+            self._stop.wait(CHECK_EVERY_S)
+
+    def _look(self, pulse: Pulse) -> None:
         if not self._has_room():
             if self._child is not None:
                 log.error("no room on the disk: the embedded broker ends, boxes keep their events")

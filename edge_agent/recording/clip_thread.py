@@ -76,6 +76,7 @@ class ClipThread:
         self._disk_rests_s = disk_rests_s
         self._disk_rests_until = 0.0
         self._closed = False
+        self._closing = threading.Event()
         self.queued_bytes = 0
         self.bytes_written = 0
 
@@ -110,6 +111,7 @@ class ClipThread:
         with self._changed:
             self._closed = True
             self._changed.notify()
+        self._closing.set()
 
     def _put(self, item: _Begin | _End) -> None:
         with self._changed:
@@ -128,7 +130,7 @@ class ClipThread:
                     break
             if waited:
                 if self._queue:
-                    time.sleep(_BATCH_S)
+                    self._closing.wait(_BATCH_S)
                 continue
             item = self._queue.popleft()  # nobody else takes from it
             try:
