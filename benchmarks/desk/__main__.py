@@ -22,7 +22,7 @@ from urllib.parse import urlencode, urlsplit
 
 import argon2
 
-from benchmarks.desk.fill import CAMERAS_A_BOX, YEAR_MS, ZONES, District, fill
+from benchmarks.desk.fill import BOXES_A_COMMUNE, CAMERAS_A_BOX, YEAR_MS, ZONES, District, fill
 from benchmarks.results import write_section
 from collector.store import users
 from collector.store.database import open_database, sqlite_url
@@ -110,7 +110,7 @@ def measure(
     assert server.stdout is not None
     address = server.stdout.readline().strip()
     now_ms = time.time_ns() // 1_000_000
-    of_commune = district.cameras[-(len(district.cameras) // len(district.communes)) :]
+    of_commune = district.cameras[-CAMERAS_A_BOX * BOXES_A_COMMUNE :]
     asks = pages(district.cameras, now_ms)
     near = pages(of_commune, now_ms)
     for name, ask in asks.items():  # the server's first look at its templates is not what is measured

@@ -19,6 +19,8 @@ from vonggac.wire.ids import uuid7
 from vonggac.wire.topics import up
 
 EVERY_S = 0.1
+BOOTED_MS = 1_700_000_000_000
+"""When every box began: its clocks go alike."""
 
 
 def main(url: str, folder: str, rate: float, seconds: float, boxes: int) -> None:
@@ -41,7 +43,7 @@ def main(url: str, folder: str, rate: float, seconds: float, boxes: int) -> None
                 episode=uuid7(now_ms, chance.randbytes(10)), camera=f"camera-{chance.randrange(4)}", start_ms=now_ms,
                 box=(0.42, 0.35, 0.58, 0.86), zones=("cổng",), score=0.8,
             )  # fmt: skip
-            told = envelope(box, body, now_ms, 2_000_000 + seq[box], seq[box])
+            told = envelope(box, body, now_ms, now_ms - BOOTED_MS, seq[box])
             batch.append(Arrived(up(box, "event"), codec.encode(told), False, now_ms))
         start = time.monotonic()
         intake.take(batch)

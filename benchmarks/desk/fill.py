@@ -70,7 +70,8 @@ def fill(url: str, episode_count: int, camera_count: int, now_ms: int, say: Call
     with database.write() as connection:
         connection.exec_driver_sql("ANALYZE" if not url.startswith("sqlite") else "PRAGMA optimize")
     database.close()
-    communes = sorted({f"Xã {number // (CAMERAS_A_BOX * BOXES_A_COMMUNE)}" for number in range(camera_count)})
+    of_commune = CAMERAS_A_BOX * BOXES_A_COMMUNE
+    communes = [f"Xã {number}" for number in range(math.ceil(camera_count / of_commune))]
     return District(episode_count, names, communes, counts[0])
 
 

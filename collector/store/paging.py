@@ -21,6 +21,8 @@ MANY = 100
 """From so many cameras on a page is read along time, and asks of each row whether its camera is one of them."""
 FEW = 4
 """Beyond so many paths the newest rows of all are looked at first."""
+SOME = 30
+"""Beyond so many, to ask each path costs more than to look through as many rows as we ever do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +91,10 @@ def read_page(
         return Page([])
     if way.any_path is not None:
         along_time = replace(way, paths=(true(),), rest=(way.any_path, *way.rest))
-        page = _looked_through(connection, columns, of, along_time, key, limit, newest_first, SCANS[0])
-        if len(page.rows) == limit or not page.is_cut:
-            return page
+        for scan in SCANS if len(way.paths) > SOME else SCANS[:1]:
+            page = _looked_through(connection, columns, of, along_time, key, limit, newest_first, scan)
+            if len(page.rows) == limit or not page.is_cut:
+                return page
     if not way.rest:
         parts = [_along(columns, of, way, path, key, newest_first) for path in way.paths]
         return _page(_run(connection, parts, limit, newest_first), limit, None)

@@ -113,7 +113,7 @@ def _days_with(
     return set(connection.scalars(union_all(*asked))) if asked else set()
 
 
-def zones_seen(connection: Connection, sought: Sought, limit: int = 100) -> list[str]:
+def zones_seen(connection: Connection, sought: Sought, limit: int = 60) -> list[str]:
     """The zones that the newest episodes touched: what one may look for."""
     page = read_page(
         connection, (episodes.c.start_ms, episodes.c.id, episodes.c.zones),
