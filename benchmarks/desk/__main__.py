@@ -33,8 +33,10 @@ from tests.support.postgres import shared_server
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEADING = "The desk over a large database"
 PROMISED_MS = 150.0
+ALONE = 15
 TOKENS = ("everywhere", "commune")
 Ask = Callable[[random.Random], str]
+Took = dict[str, list[float]]
 
 
 def pages(cameras: Sequence[str], now_ms: int) -> dict[str, Ask]:
@@ -51,7 +53,7 @@ def pages(cameras: Sequence[str], now_ms: int) -> dict[str, Ask]:
         return lambda chance: "/search?" + urlencode({name: of(chance) for name, of in fields.items()})
 
     def at(chance: random.Random) -> str:
-        return f"{chance.randrange(24)}:{chance.randrange(60):02d}"
+        return f"{chance.randrange(24):02d}:{chance.randrange(60):02d}"
 
     return {
         "feed": lambda _chance: "/",
@@ -100,8 +102,8 @@ class Reader(threading.Thread):
 
 def measure(
     url: str, folder: Path, district: District, given: argparse.Namespace
-) -> tuple[dict[str, list[float]], str]:
-    """Milliseconds by page, and what the boxes did meanwhile."""
+) -> tuple[Took, dict[str, float], str]:
+    """Milliseconds by page, processor time of each asked for alone, and what the boxes did meanwhile."""
     environment = {**os.environ, "PYTHONPATH": os.getcwd()}
     server = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.desk.server", url, str(folder)], stdout=subprocess.PIPE, text=True,
@@ -113,9 +115,8 @@ def measure(
     of_commune = district.cameras[-CAMERAS_A_BOX * BOXES_A_COMMUNE :]
     asks = pages(district.cameras, now_ms)
     near = pages(of_commune, now_ms)
-    for name, ask in asks.items():  # the server's first look at its templates is not what is measured
-        warm = Reader(address, TOKENS[0], {name: ask}, time.monotonic() + 1.6, 1)
-        warm.run()
+    asks, near = ({name: ask for name, ask in of.items() if name not in given.leave_out} for of in (asks, near))
+    alone = {name: _alone(server.pid, address, ask) for name, ask in asks.items()}
     boxes = subprocess.Popen(
         [
             sys.executable, "-m", "benchmarks.desk.boxes", url, str(folder), str(given.events), str(given.seconds + 4),
@@ -138,7 +139,31 @@ def measure(
     failed = [each for reader in readers for each in reader.failed]
     if failed:
         raise SystemExit(f"{len(failed)} requests failed, the first: {failed[0]}")
-    return {name: sorted(ms for reader in readers for ms in reader.took[name]) for name in asks}, told
+    took = {name: sorted(ms for reader in readers for ms in reader.took[name]) for name in asks}
+    return took, alone, told
+
+
+def _alone(server: int, address: str, ask: Ask) -> float:
+    """Milliseconds of processor time that the server spends on the page while nobody else asks."""
+    chance, where = random.Random(3), http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
+    began_ms = 0.0
+    for number in range(1 + ALONE):  # the first looks at its templates for the first time
+        if number == 1:
+            began_ms = _processor_ms(server)
+        path = ask(chance)
+        for _hop in range(2):
+            where.request("GET", path, headers={"authorization": f"Bearer {TOKENS[0]}"})
+            answer = where.getresponse()
+            answer.read()
+            if answer.status != 303:
+                break
+            path = answer.headers["location"].partition("#")[0]
+    return (_processor_ms(server) - began_ms) / ALONE
+
+
+def _processor_ms(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
 
 
 def people(url: str, district: District, now_ms: int) -> None:
@@ -152,29 +177,34 @@ def people(url: str, district: District, now_ms: int) -> None:
     database.close()
 
 
-def report(took: dict[str, list[float]], told: str, given: argparse.Namespace, district: District, kind: str) -> bool:
+def report(
+    took: Took, alone: dict[str, float], told: str, given: argparse.Namespace, district: District, kind: str
+) -> bool:
     """Print and keep; True when every page keeps the promise."""
     boxes = json.loads(told)
     load = os.getloadavg()[1]
+    command = f"python -m benchmarks.desk --episodes {given.episodes} --cameras {given.cameras}"
+    command += " --postgresql" if given.postgresql else ""
+    command += f" --leave-out {' '.join(given.leave_out)}" if given.leave_out else ""
     lines = [
-        f"`python -m benchmarks.desk --episodes {given.episodes} --cameras {given.cameras}"
-        f"{' --postgresql' if given.postgresql else ''}`, {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} processors "
+        f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} processors "
         f"(load {load:.1f} at the end, other work included). {district.episodes:,} episodes of a year on "
         f"{given.cameras:,} cameras, {district.incidents:,} incidents; {given.readers} readers for {given.seconds} s, "
         f"half of them of one commune; meanwhile {boxes['events']:,} events were taken ({boxes['rate']} a second, "
         f"95 % of batches within {boxes['batch_p95_ms']} ms, {boxes['behind_s']} s behind at worst).",
         "",
-        "| page | n | p50 ms | p95 ms |",
-        "|---|---|---|---|",
+        "| page | n | p50 ms | p95 ms | alone: processor ms |",
+        "|---|---|---|---|---|",
     ]
     for name, values in took.items():
-        lines.append(f"| {name} | {len(values)} | {_of(values, 50):.0f} | {_of(values, 95):.0f} |")
+        lines.append(f"| {name} | {len(values)} | {_of(values, 50):.0f} | {_of(values, 95):.0f} | {alone[name]:.0f} |")
     promised = [name for name in took if name.startswith(("feed", "search", "day strip", "fleet"))]
     missed = [name for name in promised if _of(took[name], 95) > PROMISED_MS]
     lines += ["", f"p95 over {PROMISED_MS:.0f} ms: {', '.join(missed) or 'none'}."]
     text = "\n".join(lines)
     sys.stdout.write(text + "\n")
-    write_section(RESULTS, HEADING, f"{kind}, {given.episodes / 1e6:g} million episodes", text)
+    without = f", without {', '.join(given.leave_out)}" if given.leave_out else ""
+    write_section(RESULTS, HEADING, f"{kind}, {given.episodes / 1e6:g} million episodes{without}", text)
     return not missed
 
 
@@ -191,6 +221,7 @@ def main() -> int:
     parser.add_argument("--events", type=float, default=200.0)
     parser.add_argument("--seconds", type=int, default=120)
     parser.add_argument("--postgresql", action="store_true")
+    parser.add_argument("--leave-out", nargs="*", default=[], help="pages that nobody asks for")
     parser.add_argument("--keep", type=Path, help="SQLite: a file that is filled once and used again")
     given = parser.parse_args()
     now_ms = time.time_ns() // 1_000_000
@@ -211,8 +242,8 @@ def main() -> int:
             if given.keep:
                 note.write_text(json.dumps(vars(district)), encoding="utf-8")
         say("filled")
-        took, told = measure(url, folder, district, given)
-    return 0 if report(took, told, given, district, "PostgreSQL" if given.postgresql else "SQLite") else 1
+        took, alone, told = measure(url, folder, district, given)
+    return 0 if report(took, alone, told, given, district, "PostgreSQL" if given.postgresql else "SQLite") else 1
 
 
 if __name__ == "__main__":

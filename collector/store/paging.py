@@ -95,6 +95,8 @@ def read_page(
             page = _looked_through(connection, columns, of, along_time, key, limit, newest_first, scan)
             if len(page.rows) == limit or not page.is_cut:
                 return page
+        if way.rest and len(way.paths) > SOME:
+            return page
     if not way.rest:
         parts = [_along(columns, of, way, path, key, newest_first) for path in way.paths]
         return _page(_run(connection, parts, limit, newest_first), limit, None)

@@ -58,6 +58,7 @@ def test_three_incidents_ring_in_two_browsers_until_keys_have_taken_them_all(ope
     before = struck(minh)
     assert before >= 1
     until(lambda: struck(minh) > before, "the sound repeats", within_s=6)
+    assert minh.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the bar has room for the bell"
 
     for _ in range(3):
         lan.keyboard.press("k")  # to the newest

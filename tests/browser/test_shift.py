@@ -139,7 +139,7 @@ def test_a_typed_time_leads_to_the_clip_and_the_strip_to_the_hour(open_as, site)
     assert page.url.endswith("#nearest")  # shareable, and the browser has gone there
     assert "Gần giờ này nhất" in nearest.inner_text()
     page.click(".dayhours li:not(.ahead) a >> nth=0")  # the day's first hour, by its link
-    page.wait_for_url("**time=00%3A00**")
+    page.wait_for_url("**time=00:00**")
     page.go_back()
     page.click("#nearest a")
     page.wait_for_url(f"**/incidents/{site.incidents[1]}?episode=**")
