@@ -22,9 +22,13 @@ from edge_agent.outbox.budget import REASON as BUDGET
 SERVER = "server"
 
 READY_S = 7.0
-"""A program that lives so long is surely looking: Python's start, opening the camera, learning the scene."""
+"""A program that lives so long is surely looking, if its camera has shown it pictures for SEEN_S: on a busy machine
+Python's start alone may take longer."""
+SEEN_S = 4.0
 SURE_S = 2.0
 """A walk watched for so long is surely numbered: 0.3 s of motion, the camera's and the network's way, one sync."""
+NOTICED_S = 0.3
+"""The pre-roll counts from the picture in which something was noticed, not from the walk's first."""
 LOST_S = 2.0
 """The end of a clip that a crash may cost: the part being written (1 s) and what was still on its way to the box."""
 
@@ -218,7 +222,8 @@ def _walks(
         findings.found += 1
         lost = [losses[episode].reason for episode in near if episode in losses]
         if any(begin - 8 < first_s < end + 8 for begin, end in full[box.id] + full[SERVER]):
-            if not covering and not lost:
+            cut_short = any(clip.truncated and clip.episode in near for clip in clips)  # before the walk, and says so
+            if not covering and not lost and not cut_short:
                 findings.complain(f"{box.id}: the clip of walk {number - 1} is gone and nobody told")
             continue
         _clip_of_walk(findings, box, number - 1, life, covering, lost)
@@ -287,7 +292,7 @@ def _clip_of_walk(findings: Findings, box: Box, walk: int, life: Life, covering:
         return
     pictures = {number for clip in covering for number in clip.numbers}
     began = _picture_at(box, life.began_s + READY_S)
-    if min(pictures) > max(first - round(PRE_ROLL_S * FPS), began):
+    if min(pictures) > max(first - round((PRE_ROLL_S - NOTICED_S) * FPS), began):
         findings.complain(f"{box.id}: the clip of walk {walk} begins {min(pictures) - first} pictures from its start")
     wanted = last + round(POST_ROLL_S * FPS)
     reached = _picture_at(box, ended_s)
@@ -321,8 +326,11 @@ def _picture_at(box: Box, boottime_s: float) -> int:
 
 def _watching(box: Box, first_s: float) -> Life | None:
     """The life of the agent that saw the walk's beginning and lived long enough to number it."""
+    shown = [_shown_s(box, int(number)) for number in box.shown.read_text(encoding="ascii").split()]
     for life in box.agent.lives:
-        if life.ended_s is not None and life.began_s + READY_S < first_s and first_s + SURE_S < life.watched_until_s:
+        if life.ended_s is None or life.began_s + READY_S >= first_s or first_s + SURE_S >= life.watched_until_s:
+            continue
+        if any(life.began_s < at and at + SEEN_S < first_s for at in shown):
             return life
     return None
 

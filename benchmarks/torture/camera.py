@@ -1,7 +1,8 @@
 """A camera that cannot be fooled: a live stream whose every picture carries its number, and walks on schedule.
 
-`python -m benchmarks.torture.camera PORT BEGAN_MS SEED` serves MPEG-TS over HTTP on loopback. Picture n is shown at
-BEGAN_MS + n * 1000 / FPS on CLOCK_BOOTTIME, so whoever knows BEGAN_MS knows what every clip must hold.
+`python -m benchmarks.torture.camera PORT BEGAN_MS SEED SHOWN` serves MPEG-TS over HTTP on loopback. Picture n is shown
+at BEGAN_MS + n * 1000 / FPS on CLOCK_BOOTTIME, so who knows BEGAN_MS knows what every clip must hold. The file SHOWN
+gets a line for each listener: the number of the first picture that it was given.
 """
 
 import io
@@ -10,6 +11,7 @@ import sys
 import threading
 import time
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import cv2
@@ -55,8 +57,9 @@ def number_in(luma: NDArray[np.uint8]) -> int:
 class Camera:
     """Encodes once; each listener gets the stream from the next key frame on."""
 
-    def __init__(self, port: int, began_ms: int, seed: int) -> None:
+    def __init__(self, port: int, began_ms: int, seed: int, shown: Path) -> None:
         self._began_s = began_ms / 1000
+        self._shown = shown
         rng = np.random.default_rng(seed)
         coarse = rng.integers(60, 170, (12, 16)).astype(np.uint8)
         self._scene = np.asarray(cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC), np.uint8)
@@ -104,12 +107,13 @@ class Camera:
                 connection.close()
                 continue
             with self._lock:
-                self._listeners.append(_Listener(connection))
+                self._listeners.append(_Listener(connection, self._shown))
 
 
 class _Listener:
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, shown: Path) -> None:
         self._connection = connection
+        self._shown = shown
         self._buffer = io.BytesIO()
         self._output = av.open(self._buffer, "w", format="mpegts", options={"flush_packets": "1"})
         self._stream = self._output.add_stream("libx264", rate=FPS, width=WIDTH, height=HEIGHT, pix_fmt="yuv420p")
@@ -117,9 +121,12 @@ class _Listener:
 
     def take(self, data: bytes, number: int, is_key: bool) -> bool:
         """False when the listener has gone."""
-        self._begun = self._begun or is_key
-        if not self._begun:
+        if not self._begun and not is_key:
             return True
+        if not self._begun:
+            with self._shown.open("a", encoding="ascii") as file:
+                file.write(f"{number}\n")
+        self._begun = True
         packet = av.Packet(data)
         packet.stream, packet.time_base = self._stream, Fraction(1, FPS)
         packet.pts = packet.dts = number
@@ -136,4 +143,4 @@ class _Listener:
 
 
 if __name__ == "__main__":
-    Camera(*map(int, sys.argv[1:4])).run()
+    Camera(*map(int, sys.argv[1:4]), Path(sys.argv[4])).run()

@@ -153,6 +153,7 @@ class Box:
     agent: Program
     camera: subprocess.Popen[bytes]
     camera_began_ms: int
+    shown: Path  # the first picture that each listener of the camera was given
     clock_file: Path | None
     cards: list[float] = field(default_factory=list)  # when a new card was put in, boottime s
 
@@ -220,8 +221,10 @@ class World:
         http = Link(self.http_port, road, random.Random(self.rng.random()))
         camera_port, began_ms = free_port(), int(boottime_s() * 1000)
         seed = self.rng.randrange(1000)
+        shown = self.place / f"{box}.shown"
+        shown.touch()
         camera = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.torture.camera", str(camera_port), str(began_ms), str(seed)]
+            [sys.executable, "-m", "benchmarks.torture.camera", str(camera_port), str(began_ms), str(seed), str(shown)]
         )
         config = self.place / f"{box}.yaml"
         config.write_text(
@@ -247,7 +250,7 @@ class World:
                 "FAKETIME_CACHE_DURATION": "1",
                 "FAKETIME_NO_CACHE": "0",
             }
-        return Box(box, disk, road, tap, mqtt, http, agent, camera, began_ms, clock_file)
+        return Box(box, disk, road, tap, mqtt, http, agent, camera, began_ms, shown, clock_file)
 
     def _look_after(self) -> None:
         while not self._stop.wait(0.3):
