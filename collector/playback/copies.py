@@ -46,21 +46,17 @@ class Copies:
     def state(self, sha256: str) -> CopyState:
         """How far it is."""
         with self._lock:
-            self._reap()
-            if sha256 in self._jobs:
-                return "making"
-            if self.ready(sha256) is not None:
-                return "ready"
+            known = self._known(sha256)
+            if known is not None:
+                return known
             return "failed" if time.monotonic() - self._failed.get(sha256, -FAILED_S) < FAILED_S else "none"
 
     def make(self, sha256: str, source: Path) -> CopyState:
         """Begin, unless it is there or under way. `busy`: others are being made, ask again."""
         with self._lock:
-            self._reap()
-            if sha256 in self._jobs:
-                return "making"
-            if self.ready(sha256) is not None:
-                return "ready"
+            known = self._known(sha256)
+            if known is not None:
+                return known
             if len(self._jobs) >= self._at_once:
                 return "busy"
             target = copy_path(self._data, sha256)
@@ -72,6 +68,12 @@ class Copies:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
             self._jobs[sha256] = _Job(process, time.monotonic())
             return "making"
+
+    def _known(self, sha256: str) -> CopyState | None:
+        self._reap()
+        if sha256 in self._jobs:
+            return "making"
+        return "ready" if self.ready(sha256) is not None else None
 
     def _reap(self) -> None:
         for sha256, job in list(self._jobs.items()):

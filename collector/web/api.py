@@ -10,7 +10,7 @@ from collector.store import desk as rows
 from collector.store.clips import Clip, find_clip
 from collector.store.desk import Wanted
 from collector.store.overview import list_boxes
-from collector.store.reach import place_of
+from collector.store.reach import Place, place_of
 from collector.store.search import Sought, find_episodes
 from collector.web import shapes
 from collector.web.access import refuse, require_reach
@@ -86,14 +86,18 @@ def episodes(desk: Desk, asked: Asked) -> Response:
 
 def episode(desk: Desk, asked: Asked) -> Response:
     """One episode."""
+    return JSONResponse(shapes.episode_json(episode_of(desk, asked)[0]))
+
+
+def episode_of(desk: Desk, asked: Asked) -> tuple[rows.Episode, Place]:
+    """The episode that the path names, and where; 404 where there is none within reach."""
     query_of(asked)
     name = require_uuid(asked.request.path_params["id"], "episode")
     with desk.database.read() as connection:
         found = rows.find_episode(connection, name)
     if found is None:
         raise not_found("episode", name)
-    require_reach(desk, asked, found.box, "episode", name)
-    return JSONResponse(shapes.episode_json(found))
+    return found, require_reach(desk, asked, found.box, "episode", name)
 
 
 def incidents(desk: Desk, asked: Asked) -> Response:

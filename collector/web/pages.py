@@ -11,14 +11,14 @@ from collector.store.desk import Episode, Wanted
 from collector.store.overview import camera_names
 from collector.store.reach import Place
 from collector.store.wall import path_of
-from collector.web.access import is_own_path, require_reach
-from collector.web.api import INCIDENT_STATES, incident_of, query_of, take
+from collector.web.access import is_own_path
+from collector.web.api import INCIDENT_STATES, episode_of, incident_of, query_of, take
 from collector.web.cameras import beside
 from collector.web.cards import card_of, days_of
 from collector.web.desk import Asked, Desk
 from collector.web.handling import colleagues
 from collector.web.problems import not_found
-from collector.web.query import cursor, require_uuid
+from collector.web.query import cursor
 from collector.web.render import render
 
 ON_ONE_PAGE = 40
@@ -105,13 +105,7 @@ def incident(desk: Desk, asked: Asked) -> Response:
 
 def episode(desk: Desk, asked: Asked) -> Response:
     """An episode that nobody was told of; any other stands on its incident's page."""
-    query_of(asked)
-    name = require_uuid(asked.request.path_params["id"], "episode")
-    with desk.database.read() as connection:
-        found = rows.find_episode(connection, name)
-    if found is None:
-        raise not_found("episode", name)
-    place = require_reach(desk, asked, found.box, "episode", name)
+    found, place = episode_of(desk, asked)
     if found.incident is not None:
         return RedirectResponse(f"/incidents/{found.incident}?episode={found.id}", 303)
     with desk.database.read() as connection:

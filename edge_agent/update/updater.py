@@ -280,13 +280,13 @@ class Updater:
         self._restart_agent()
         reach("update.restarted")
         trial = Trial(version, self._state.cameras, self._state.began_ms, round(self._limits.steady_s * 1000))
-        deadline = time.monotonic() + self._limits.probation_s
-        answered_at = -1e9
+        ends_ms = self._clock.mono_ms() + self._limits.probation_s * 1000
+        answered_ms = float("-inf")
         lacking = f"no heartbeat of {version} has arrived"
-        while time.monotonic() < deadline:
+        while self._clock.mono_ms() < ends_ms:
             try:
                 found = missing(trial, self._door.ask().heard)
-                answered_at = time.monotonic()
+                answered_ms = self._clock.mono_ms()
             except (NoAnswer, DoorClosed) as error:
                 log.warning("collector not asked", reason=str(error))
             else:
@@ -296,7 +296,7 @@ class Updater:
                 lacking = found
             reach("update.watching")
             self._sleep(self._limits.poll_s)
-        is_line = time.monotonic() - answered_at > max(60.0, 3 * self._limits.poll_s)
+        is_line = self._clock.mono_ms() - answered_ms > 1000 * max(60.0, 3 * self._limits.poll_s)
         self._return(
             "the collector could not be asked whether it works" if is_line else f"did not prove itself: {lacking}",
             lasting=not is_line,

@@ -9,21 +9,20 @@ import logging
 import re
 import threading
 
-from apprise import Apprise, AppriseAttachment, NotifyFormat, NotifyType
+from apprise import Apprise, AppriseAttachment, NotifyBase, NotifyFormat, NotifyType
 from apprise.attachment.memory import AttachMemory
 
 from collector.alerts.channels.protocol import ChannelBusy, ChannelRefused
+from collector.alerts.channels.recipients import Recipients, is_final
 from collector.alerts.texts import AlertText, Language
 from vonggac.daemon.logs import get_logger
 
 log = get_logger(__name__)
 CONNECT_S = 5.0
 READ_S = 10.0
-REMEMBERED = 1000
 _apprise_log = logging.getLogger("apprise")
 _apprise_log.addHandler(logging.NullHandler())
 _apprise_log.propagate = False  # it names addresses, and with them their tokens
-_PASSING = frozenset({408, 409, 423, 425, 429})
 _STATUS = re.compile(r"error=(\d{3})\b")
 
 
@@ -41,8 +40,7 @@ class AppriseChannel:
         self.name = name
         self.language: Language = language
         self.may_carry_pictures = may_carry_pictures
-        self._taken: dict[str, set[int]] = {}
-        self._services = []
+        services = []
         if not urls:
             raise ValueError(f"channel {name}: no address; its file needs one Apprise URL a line")
         for number, url in enumerate(urls, 1):
@@ -51,36 +49,29 @@ class AppriseChannel:
                 raise ValueError(f"channel {name}: address {number} is no URL that Apprise understands")
             service.socket_connect_timeout = CONNECT_S
             service.socket_read_timeout = read_s
-            self._services.append(service)
+            services.append(service)
+        self._services = Recipients("address", services)
 
     def send(self, alert: str, text: AlertText, picture: bytes | None) -> None:
-        """Send to each address that has not taken it. A refusal by one is a refusal: a person must look."""
-        taken = self._taken.setdefault(alert, set())
-        busy, refused = [], []
-        for number, service in enumerate(self._services, 1):
-            if number in taken:
-                continue
-            with _Overheard() as overheard:
-                went = service.notify(
-                    body=text.body,
-                    title=text.title,
-                    notify_type=NotifyType.WARNING if text.rings else NotifyType.INFO,
-                    body_format=NotifyFormat.TEXT,
-                    attach=_attachment(picture) if picture is not None and self.may_carry_pictures else None,
-                )
-            if went:
-                taken.add(number)
-            elif overheard.status is not None and 400 <= overheard.status < 500 and overheard.status not in _PASSING:
-                refused.append(f"address {number}: HTTP {overheard.status}")
-            else:
-                busy.append(f"address {number}: " + (f"HTTP {overheard.status}" if overheard.status else "no answer"))
-        if busy:
-            while len(self._taken) > REMEMBERED:
-                del self._taken[next(iter(self._taken))]
-            raise ChannelBusy("; ".join(busy + refused))
-        del self._taken[alert]
-        if refused:
-            raise ChannelRefused("; ".join(refused))
+        """Send to each address that has not taken it."""
+        self._services.send(alert, lambda service: self._notify(service, text, picture))
+
+    def _notify(self, service: NotifyBase, text: AlertText, picture: bytes | None) -> None:
+        with _Overheard() as overheard:
+            went = service.notify(
+                body=text.body,
+                title=text.title,
+                notify_type=NotifyType.WARNING if text.rings else NotifyType.INFO,
+                body_format=NotifyFormat.TEXT,
+                attach=_attachment(picture) if picture is not None and self.may_carry_pictures else None,
+            )
+        if went:
+            return
+        if overheard.status is None:
+            raise ChannelBusy("no answer")
+        if is_final(overheard.status):
+            raise ChannelRefused(f"HTTP {overheard.status}")
+        raise ChannelBusy(f"HTTP {overheard.status}")
 
 
 def read_urls(text: str) -> tuple[str, ...]:

@@ -13,14 +13,13 @@ from typing import Any
 import requests
 
 from collector.alerts.channels.protocol import ChannelBusy, ChannelRefused
+from collector.alerts.channels.recipients import Recipients, is_final
 from collector.alerts.texts import AlertText, Language
 
 API = "https://bot-api.zaloplatforms.com"
 LONGEST = 2000
 CONNECT_S = 5.0
 READ_S = 15.0
-REMEMBERED = 1000
-_PASSING = frozenset({408, 409, 423, 425, 429})
 
 Lend = Callable[[bytes], str]
 """Gives the address under which a picture can be fetched for a few minutes."""
@@ -42,11 +41,10 @@ class ZaloChannel:
         self.name = name
         self.language: Language = language
         self._token = token
-        self._chats = chats
+        self._chats = Recipients("chat", chats)
         self._lend = lend
         self._api = api
         self._read_s = read_s
-        self._taken: dict[str, set[str]] = {}
 
     @property
     def may_carry_pictures(self) -> bool:
@@ -54,27 +52,8 @@ class ZaloChannel:
         return self._lend is not None
 
     def send(self, alert: str, text: AlertText, picture: bytes | None) -> None:
-        """Send to each chat that has not taken it. A refusal by one is a refusal: a person must look."""
-        taken = self._taken.setdefault(alert, set())
-        busy, refused = [], []
-        for number, chat in enumerate(self._chats, 1):
-            if chat in taken:
-                continue
-            try:
-                self._say(chat, text, picture)
-            except ChannelBusy as error:
-                busy.append(f"chat {number}: {error}")
-            except ChannelRefused as error:
-                refused.append(f"chat {number}: {error}")
-            else:
-                taken.add(chat)
-        if busy:
-            while len(self._taken) > REMEMBERED:
-                del self._taken[next(iter(self._taken))]
-            raise ChannelBusy("; ".join(busy + refused))
-        del self._taken[alert]
-        if refused:
-            raise ChannelRefused("; ".join(refused))
+        """Send to each chat that has not taken it."""
+        self._chats.send(alert, lambda chat: self._say(chat, text, picture))
 
     def heard_from(self, wait_s: int = 30) -> tuple[str, str] | None:
         """Who writes to the bot next: chat id and name; None when nobody does. Raises ChannelBusy or ChannelRefused."""
@@ -119,7 +98,7 @@ class ZaloChannel:
         code = told.get("error_code")
         if not isinstance(code, int) or isinstance(code, bool):
             code = answer.status_code
-        if 400 <= code < 500 and code not in _PASSING:
+        if is_final(code):
             raise ChannelRefused(f"error {code}")
         raise ChannelBusy(f"error {code}")
 

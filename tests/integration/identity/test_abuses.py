@@ -31,6 +31,7 @@ from tests.support.office import (
     renewal,
     resigned,
 )
+from tests.support.system import wait_for
 from vonggac.daemon.config import ConfigInvalid
 from vonggac.wire.enrolment import EnrolRequest, encode, statement
 
@@ -556,10 +557,7 @@ def test_an_abuse_is_refused_for_its_reason(office: Office, abuse: Abuse) -> Non
         seen = abuse.do(office, lambda: before.append(office.given()))
         told = abuse.seen.partition(" ")[2] if abuse.told is None else abuse.told
         assert abuse.seen in seen
-        until = time.monotonic() + 5
-        while told and not any(told in json.dumps(line, default=str) for line in lines):
-            assert time.monotonic() < until, f"{told!r} is not in {lines}"
-            time.sleep(0.02)
+        wait_for(lambda: not told or told in json.dumps(lines, default=str), f"{told!r} to be told", 5)
     assert office.given() == before[0]
     text = json.dumps(lines, default=str)
     assert not any(token in text for token in office.tokens)

@@ -93,7 +93,18 @@ class Scene:
         """A pass; what the updater says."""
         door = self.door or CollectorDoor(self.office.url, lambda: self.office.tls(self.holder))
         limits = Limits(0.01, 0.0, 0.01)
-        updater = Updater(self.layout, door, self.keys, FakeClock(), ["true"], self.target, 2, limits)
+        clock = FakeClock()
+        updater = Updater(
+            self.layout,
+            door,
+            self.keys,
+            clock,
+            ["true"],
+            self.target,
+            2,
+            limits,
+            sleep=lambda s: clock.advance(s * 1000),
+        )
         try:
             state: State = updater.run()
         except (NoAnswer, DoorClosed) as error:

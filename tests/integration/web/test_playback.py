@@ -12,6 +12,7 @@ from collector.store import audit
 from collector.store.audit import Sought
 from tests.integration.web.conftest import csrf_of
 from tests.support.duty import a_clip
+from tests.support.system import wait_for
 
 SCHOOL = "truong-tieu-hoc"
 
@@ -44,12 +45,12 @@ def read(file):
 
 
 def wait_until(browser, path, word):
-    deadline = time.monotonic() + 30
-    while (told := browser.get(path).json())["state"] != word:
-        assert told["state"] == "making", told
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return told
+    def asked():
+        told = browser.get(path).json()
+        assert told["state"] in ("making", word), told
+        return told if told["state"] == word else None
+
+    return wait_for(asked, f"the copy to be {word}")
 
 
 def test_a_copy_is_made_once_and_plays_with_the_times_of_the_clip(officer, duty, clip, hevc, tmp_path):
@@ -91,10 +92,7 @@ def test_few_are_made_at_once_and_one_that_takes_too_long_is_ended(tmp_path, hev
     assert patient.make("c" * 64, source) == "making"
     assert patient.make("c" * 64, source) == "making"
     assert patient.make("d" * 64, source) == "busy"
-    deadline = time.monotonic() + 30
-    while patient.state("c" * 64) == "making":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(lambda: patient.state("c" * 64) != "making", "the copy")
     assert patient.state("c" * 64) == "ready"
     assert copies.state("b" * 64) in ("failed", "ready")
 
