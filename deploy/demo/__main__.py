@@ -256,6 +256,7 @@ class Demo:
 
     def _look_after_programs(self) -> None:
         for program in self._programs:
+            program.start_again()
             if program.died():
                 said = self._words("died", name=program.name, code=program.exit_code)
                 raise StepFailed(f"{said}\n{program.last_words()}")

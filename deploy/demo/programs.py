@@ -86,6 +86,11 @@ class Program:
         """True when it ended though nobody asked it to."""
         return self.exit_code is not None and not self._asked_to_end
 
+    def start_again(self) -> None:
+        """As systemd does after an orderly end: somebody told the box on its page to restart its program."""
+        if self.exit_code == 0 and not self._asked_to_end:
+            self.start()
+
     def end(self, within_s: float) -> None:
         """Asks it to end and waits; after `within_s` it is killed."""
         if self._process is None or self._process.poll() is not None:

@@ -16,6 +16,7 @@ from deploy.demo.programs import Program, is_complaint
 from deploy.demo.scene import LOOP_S, MOVERS, FramePainter
 from deploy.demo.stage import Camera, Stage, camera_of
 from deploy.demo.words import _TEXTS, Words
+from tests.support.system import wait_for
 
 
 @pytest.mark.parametrize(
@@ -137,3 +138,15 @@ def test_configurations_are_quoted_so_that_any_folder_will_do(tmp_path: Path) ->
     assert read["data"] == str(folder / "agent")
     assert read["cameras"] == [{"name": "street", "source": f"{folder}/a.mp4?loop=1", "sub": f"{folder}/b.mp4?loop=1"}]
     assert json.dumps(read["broker"]["password_file"]) == '"box.secret"'
+
+
+def test_a_program_that_ends_in_order_is_started_again_and_one_that_fails_is_not(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    told = Program("told", ["/bin/sh", "-c", f"echo again >> {runs}"], tmp_path / "told.log")
+    fails = Program("fails", ["/bin/sh", "-c", f"echo failed >> {runs}; exit 3"], tmp_path / "fails.log")
+    for program in (told, fails):
+        program.start()
+        wait_for(lambda: program.exit_code is not None, program.name)  # noqa: B023 - called before the next turn
+        program.start_again()
+        wait_for(lambda: program.exit_code is not None, program.name)  # noqa: B023
+    assert runs.read_text().split() == ["again", "again", "failed"]
