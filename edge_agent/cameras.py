@@ -20,7 +20,7 @@ from edge_agent.recording.recorder import Recorder
 from vonggac.daemon.backoff import Backoff
 from vonggac.daemon.clock import Clock, new_id
 from vonggac.daemon.threads import Crew, Stop
-from vonggac.wire.messages import CameraHealth, CameraInfo, StreamHealth
+from vonggac.wire.messages import CameraHealth, CameraInfo, DemotedPlace, StreamHealth
 
 _RING_MARGIN_S = 2.0  # motion is confirmed a moment after it began, and arrival jitters
 
@@ -73,6 +73,10 @@ class CameraParts:
             decoded=looked.frames_decoded,
             recording=self.recorder.recording,
             pre_roll_ms=None if oldest_ms is None or newest_ms is None else round(newest_ms - oldest_ms),
+            demoted=tuple(
+                DemotedPlace(box=place.box, age_ms=max(0, round(mono_ms - place.since_ms)))
+                for place in self.lookout.demoted
+            ),
         )
 
 

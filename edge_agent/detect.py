@@ -19,7 +19,8 @@ from edge_agent.camera.source import SourceAddress
 from edge_agent.camera.unavailable import CameraUnavailable
 from edge_agent.lookout import interest
 from edge_agent.recording.overlay import OverlayWriter
-from edge_agent.vision.episodes import EpisodeEnded, EpisodeTracker
+from edge_agent.vision.demotion import Demotion
+from edge_agent.vision.episodes import EpisodeEnded, Episodes
 from edge_agent.vision.motion import MotionDetector
 from edge_agent.vision.observation import Observation
 from edge_agent.vision.settings import MotionSettings
@@ -76,7 +77,7 @@ def detect(
     cannot be written.
     """
     began_cpu_s = time.process_time()
-    detector, tracker = MotionDetector(settings), EpisodeTracker(settings)
+    detector, demotion, tracker = MotionDetector(settings), Demotion(), Episodes(settings)
     health = PictureHealth()
     episodes = 0
     first_ms: float | None = None
@@ -87,7 +88,7 @@ def detect(
         nonlocal first_ms, t_ms, episodes
         first_ms = frame.mono_ms if first_ms is None else first_ms
         t_ms = frame.mono_ms - first_ms
-        observation = detector.look(frame.luma, t_ms)
+        observation = demotion.see(detector.look(frame.luma, t_ms))
         for event in tracker.step(observation, t_ms):
             if isinstance(event, EpisodeEnded):
                 episodes += 1
@@ -146,7 +147,7 @@ def watch(
     return packets
 
 
-def why(observation: Observation, tracker: EpisodeTracker, tamper: Kind | None = None) -> str:
+def why(observation: Observation, tracker: Episodes, tamper: Kind | None = None) -> str:
     """The state of the detector in a few words, for the overlay."""
     if tamper is not None:
         return f"TAMPER {tamper}"
@@ -156,4 +157,6 @@ def why(observation: Observation, tracker: EpisodeTracker, tamper: Kind | None =
         return "light changed"
     zones = sorted({zone for region in observation.regions for zone in region.zones})
     moving = f"moving {observation.score:.2f} {' '.join(zones)}" if observation.moving else "quiet"
-    return f"EPISODE {moving}" if tracker.in_episode else moving
+    if observation.demoted and not observation.moving:
+        moving = "moving, not told"
+    return f"EPISODE {moving}" if tracker.told else moving

@@ -18,7 +18,8 @@ from edge_agent.camera.frames import Frame, Interest
 from edge_agent.outbox.errors import OutboxFull
 from edge_agent.outbox.items import ClipClass, NewSnapshot
 from edge_agent.recording.snapshot import draw_snapshot
-from edge_agent.vision.episodes import EpisodeEnded, EpisodeEvent, EpisodeStarted, EpisodeTracker, EpisodeUpdated
+from edge_agent.vision.demotion import DemotedPlace, Demotion
+from edge_agent.vision.episodes import DEMOTED, EpisodeEnded, EpisodeEvent, Episodes, EpisodeStarted, EpisodeUpdated
 from edge_agent.vision.motion import MotionDetector
 from edge_agent.vision.observation import Box, Observation
 from edge_agent.vision.schedule import Schedule
@@ -87,16 +88,23 @@ class Lookout:
         self._hours_checked_ms = float("-inf")
         self._looking = True
         self._at_night = False
+        self._demotion = Demotion()
         self._start_looking(plan.day)
 
     def _start_looking(self, settings: MotionSettings) -> None:
         self._detector = MotionDetector(settings)
-        self._tracker = EpisodeTracker(settings)
+        self._episodes = Episodes(settings)
+        self._demotion.forget_things()
 
     @property
     def in_episode(self) -> bool:
         """Whether something moves now."""
         return self._episode is not None
+
+    @property
+    def demoted(self) -> tuple[DemotedPlace, ...]:
+        """The places of the picture that are recorded and not told now."""
+        return self._demotion.places
 
     # --- the looking thread --------------------------------------------------------------------------------------
 
@@ -115,21 +123,29 @@ class Lookout:
         return "some" if self._health.suspects else found
 
     def _look_for_motion(self, frame: Frame) -> Interest:
-        observation = self._detector.look(frame.luma, frame.mono_ms)
-        events = self._tracker.step(observation, frame.mono_ms)
+        observation = self._see_places(self._detector.look(frame.luma, frame.mono_ms))
+        events = self._episodes.step(observation, frame.mono_ms)
         for event in events:
             if isinstance(event, EpisodeEnded):
                 self._on_event(event, frame)
-        if self._tracker.is_best_moment:
-            self._best = (frame, self._tracker.best_box)
+        if self._episodes.is_best_moment:
+            self._best = (frame, self._episodes.best_box)
         for event in events:
             if not isinstance(event, EpisodeEnded):
                 self._on_event(event, frame)
-        return interest(observation, self._tracker)
+        return interest(observation, self._episodes)
+
+    def _see_places(self, observation: Observation) -> Observation:
+        before = self._demotion.places
+        observation = self._demotion.see(observation)
+        if self._demotion.places != before:
+            boxes = [[round(value, 2) for value in place.box] for place in self._demotion.places]
+            log.warning("places that stir for long: recorded, not told", camera=self._plan.camera, places=boxes)
+        return observation
 
     def look_lost(self, reason: str) -> None:
         """No more frames, for now ("lost") or for good ("stopped"): an open episode ends with its last motion."""
-        for event in self._tracker.lost(self._clock.mono_ms()):
+        for event in self._episodes.lost(self._clock.mono_ms()):
             self._on_event(event, None, reason)
         self._health.gap()
         if reason == "stopped":
@@ -139,7 +155,7 @@ class Lookout:
         self._save_unsaved()
 
     def _follow_the_hours(self, mono_ms: float) -> None:
-        if self._tracker.in_episode:
+        if self._episodes.in_episode:
             return
         local = datetime.fromtimestamp(self._clock.wall_ms_at(mono_ms) / 1000, self._zone)
         minute, weekday = local.hour * 60 + local.minute, local.weekday()
@@ -168,7 +184,7 @@ class Lookout:
                 kind=event.kind,
                 snapshot_sha256=_sha256(snapshots[0]) if snapshots else None,
             )
-            worth = ClipClass.NORMAL if event.zones else ClipClass.ROUTINE
+            worth = ClipClass.NORMAL if event.zones and event.kind != DEMOTED else ClipClass.ROUTINE
             self._record.begin(self._episode, event.start_ms - self._plan.pre_roll_ms - _ROUNDING_MS, worth)
             self._save(started, *snapshots)
         elif self._episode is None:
@@ -181,6 +197,7 @@ class Lookout:
                 box=event.box,
                 zones=event.zones,
                 score=round(event.score, 4),
+                kind=event.kind,
             )
             self._save(updated)
         else:
@@ -325,11 +342,13 @@ class Lookout:
             self._save(taken, snapshot)
 
 
-def interest(observation: Observation, tracker: EpisodeTracker) -> Interest:
+def interest(observation: Observation, episodes: Episodes) -> Interest:
     """What the reader has to know: an episode that has been told needs no close watching, only following."""
-    if not observation.ready or (observation.moving and not tracker.in_episode):
+    if not observation.ready or (observation.moving and not episodes.told):
         return "some"
-    return "known" if observation.moving else "none"
+    if observation.demoted and not episodes.in_episode:
+        return "some"
+    return "known" if observation.moving or observation.demoted else "none"
 
 
 def _sha256(snapshot: NewSnapshot) -> str:

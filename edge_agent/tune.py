@@ -17,7 +17,7 @@ from edge_agent.camera.unavailable import CameraUnavailable
 from edge_agent.detect import RecordedTime, Watching, watch
 from edge_agent.lookout import interest
 from edge_agent.vision.advice import Proposal, advise, alarms_of, stays
-from edge_agent.vision.episodes import EpisodeEnded, EpisodeTracker
+from edge_agent.vision.episodes import EpisodeEnded, Episodes
 from edge_agent.vision.motion import MotionDetector
 from edge_agent.vision.observation import Observation
 from edge_agent.vision.settings import MotionSettings
@@ -83,7 +83,7 @@ class _Looks:
         self.tampers: list[TamperStarted] = []
         self.last: Frame | None = None
         self._health = PictureHealth()
-        self._tracker = EpisodeTracker(settings)
+        self._tracker = Episodes(settings)
         self._first_ms: float | None = None
         self.t_ms = 0.0
 

@@ -23,6 +23,9 @@ def severity_of(text: str) -> Severity:
     raise ValueError(f"{text!r} is no severity: low, normal or high")
 
 
+DEMOTED = "motion:demoted"
+"""The kind of episodes in places that have stirred for long: recorded, not told."""
+
 ALL_WEEK = frozenset(range(7))
 DAY_MINUTES = 24 * 60
 
@@ -144,7 +147,8 @@ class Escalate:
 class Rule:
     """Who is told of what: `cameras` are patterns "box/camera" with `*` and `?`, each half matched by itself.
 
-    A kind "tamper" stands for all of its kinds; "tamper:covered" for one.
+    A kind "tamper" stands for all of its kinds; "tamper:covered" for one. Of "motion:demoted" nobody is told, whatever
+    the rule: the box has said on its page where and since when.
     """
 
     name: str
@@ -174,6 +178,8 @@ class Rule:
 
     def why_not(self, episode: EpisodeFacts, local: LocalTime) -> str | None:
         """The first reason why the rule does not speak of the episode; None when it does."""
+        if episode.kind == DEMOTED:
+            return "demoted"
         if self.cameras and not any(_covers(pattern, episode) for pattern in self.cameras):
             return "camera"
         if self.kinds and not {episode.kind, episode.kind.partition(":")[0]} & set(self.kinds):

@@ -7,8 +7,9 @@ from typing import Literal
 Kind = Literal["enrolled", "heartbeat", "picture", "accepted"]
 
 
-BEARABLE = frozenset({"clock_unset"})
-"""Synchronising takes its time, and the collector dates what such a box says (docs/design/time.md)."""
+BEARABLE = frozenset({"clock_unset", "demoted"})
+"""Synchronising takes its time, and the collector dates what such a box says (docs/design/time.md); what stirs for long
+in one place is for whoever looks after the camera later."""
 
 
 @dataclass(frozen=True)

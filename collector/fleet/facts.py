@@ -50,6 +50,7 @@ def camera_facts(box: BoxHeard, camera: CameraHeard, flaps: int = 0) -> CameraFa
         event_since_ms=camera.picture_since_ms,
         event_received_ms=camera.picture_received_ms,
         tampers=camera.tampers,
+        demoted=bool(part and part.get("demoted")),
         flaps=flaps,
     )
 

@@ -85,6 +85,7 @@ class CameraFacts:
     event_since_ms: int | None = None
     event_received_ms: int | None = None
     tampers: frozenset[str] = frozenset()
+    demoted: bool = False
     flaps: int = 0
 
 
@@ -265,6 +266,8 @@ def camera_state(
 def _seen(facts: CameraFacts) -> Verdict:
     """A camera that shows a picture: UP, or DEGRADED with what is wrong with it."""
     reasons = tuple(f"tamper:{kind}" for kind in sorted(facts.tampers))
+    if facts.demoted:
+        reasons += ("demoted",)
     if facts.sub == "unavailable":
         reasons += ("sub_unavailable",)
     if facts.flaps >= FLAPS:

@@ -86,7 +86,7 @@ def _first(
         "rectangle": list(body.box),
         "zones": sorted(set(body.zones)),
         "score": body.score,
-        "kind": "motion" if isinstance(body, EpisodeUpdated) else body.kind,
+        "kind": body.kind or "motion",
         "reason": None,
         "path": [],
         "snapshot_sha256": None if isinstance(body, EpisodeUpdated) else body.snapshot_sha256,

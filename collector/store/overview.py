@@ -7,7 +7,16 @@ from sqlalchemy import Connection, and_, select
 
 from collector.store.reach import EVERYWHERE, Place, Reach
 from collector.store.schema import boxes, cameras, fleet_states, heartbeats
-from vonggac.wire.messages import BoxHealth, CameraHealth, Heartbeat, OutboxHealth, Refused, StreamHealth
+from vonggac.wire.messages import (
+    BoxHealth,
+    CameraHealth,
+    DemotedPlace,
+    Heartbeat,
+    OutboxHealth,
+    Rectangle,
+    Refused,
+    StreamHealth,
+)
 
 Json = dict[str, Any]
 _NOTHING: dict[str, CameraHealth] = {}
@@ -20,6 +29,21 @@ class Standing:
     state: str = "unknown"
     since_ms: int | None = None
     reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemotedSince:
+    """A place of the picture that does not alert; `since_ms` by the collector's clock."""
+
+    box: Rectangle
+    since_ms: int
+
+    @property
+    def where(self) -> str:
+        """In which of nine parts of the picture its middle is: top_left … bottom_right."""
+        x, y = (self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2
+        row, column = ("top", "middle", "bottom")[min(2, int(y * 3))], ("left", "centre", "right")[min(2, int(x * 3))]
+        return f"{row}_{column}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +64,15 @@ class CameraView:
         """When its last frame was decoded, by the collector's clock."""
         age_ms = None if self.health is None else self.health.last_frame_age_ms
         return None if age_ms is None or self.health_ms is None else self.health_ms - age_ms
+
+    @property
+    def demoted(self) -> tuple[DemotedSince, ...]:
+        """Where it does not alert, as of the last heartbeat."""
+        if self.health is None or self.health_ms is None:
+            return ()
+        return tuple(
+            DemotedSince(box=place.box, since_ms=self.health_ms - place.age_ms) for place in self.health.demoted
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +209,7 @@ def _heartbeat(body: Json) -> Heartbeat:
                 **_known(CameraHealth, each),
                 "main": StreamHealth(**_known(StreamHealth, each["main"])),
                 "sub": None if each.get("sub") is None else StreamHealth(**_known(StreamHealth, each["sub"])),
+                "demoted": tuple(DemotedPlace(**_known(DemotedPlace, place)) for place in each.get("demoted", ())),
             }
         )
         for each in body["cameras"]
@@ -193,5 +227,7 @@ def _heartbeat(body: Json) -> Heartbeat:
     )
 
 
-def _known(kind: type[BoxHealth | CameraHealth | OutboxHealth | Refused | StreamHealth], told: Json) -> Json:
+def _known(
+    kind: type[BoxHealth | CameraHealth | DemotedPlace | OutboxHealth | Refused | StreamHealth], told: Json
+) -> Json:
     return {field.name: told[field.name] for field in fields(kind) if field.name in told}

@@ -29,7 +29,8 @@ from collector.web.render import render
 from collector.web.typed_time import moment_of, read_typed
 
 KINDS = (
-    "motion", "tamper:covered", "tamper:turned", "tamper:defocused", "tamper:black", "tamper:white", "tamper:frozen",
+    "motion", "motion:demoted",
+    "tamper:covered", "tamper:turned", "tamper:defocused", "tamper:black", "tamper:white", "tamper:frozen",
 )  # fmt: skip
 OUTCOMES = tuple(outcome.value for outcome in Outcome)
 FIELDS = ("camera", "zone", "kind", "outcome", "day", "time", "month")

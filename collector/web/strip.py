@@ -74,7 +74,7 @@ def buckets_of(begin_ms: int, end_ms: int, now_ms: int, episodes: Iterable[Seen]
                 missing_ms=missing_ms,
                 episodes=len(members),
                 score=max((each.score for each in members), default=0.0),
-                tampered=any(each.kind != "motion" for each in members),
+                tampered=any(each.kind.startswith("tamper:") for each in members),
                 begun=sum(each.start_ms >= from_ms or index == 0 for each in members),
                 first_ms=min((max(each.start_ms, from_ms) for each in members), default=None),
             )

@@ -2,12 +2,13 @@
 
 Rules: an episode starts once motion has lasted `min_duration_s` and dates back to the first moving frame; it ends
 once nothing has moved for `end_after_s`, dated to the last motion; past `max_episode_s` it is split and goes on as a
-new one; when frames stop it ends as lost.
+new one; when frames stop it ends as lost. What moves only in demoted places (demotion.py) makes episodes of its own
+kind, which end at once when something else moves.
 """
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from edge_agent.vision.observation import Box, Observation, union
@@ -23,6 +24,9 @@ LEAVING_MS = 700.0
 BACKWARDS_MS = 2_000.0
 """Times that step back by less are disorder of the stream; by more, another recording."""
 
+MOTION, DEMOTED = "motion", "motion:demoted"
+"""Kinds of episodes: the second is recorded and not told."""
+
 EndReason = Literal["quiet", "split", "lost"]
 PathPoint = tuple[float, float, float]
 """t_ms, and the centre of what moved then, in 0..1 of the picture."""
@@ -36,7 +40,7 @@ class EpisodeStarted:
     box: Box
     zones: tuple[str, ...]
     score: float
-    kind: str = "motion"
+    kind: str = MOTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class EpisodeUpdated:
     box: Box
     zones: tuple[str, ...]
     score: float
-    kind: str = "motion"
+    kind: str = MOTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class EpisodeEnded:
     score: float
     path: tuple[PathPoint, ...]
     reason: EndReason
-    kind: str = "motion"
+    kind: str = MOTION
 
 
 EpisodeEvent = EpisodeStarted | EpisodeUpdated | EpisodeEnded
@@ -155,10 +159,11 @@ def snapshot_worth(observation: Observation) -> float:
 
 
 class EpisodeTracker:
-    """Turns one camera's observations, in order of time, into episodes."""
+    """Turns one camera's observations, in order of time, into episodes of one kind."""
 
-    def __init__(self, settings: MotionSettings) -> None:
+    def __init__(self, settings: MotionSettings, kind: str = MOTION) -> None:
         self._settings = settings
+        self._kind = kind
         self._stretch: _Stretch | None = None
         self._is_best_moment = False
         self._ended_ms = -math.inf
@@ -212,7 +217,12 @@ class EpisodeTracker:
                 stretch.told_ms = t_ms
                 events.append(
                     EpisodeUpdated(
-                        stretch.start_ms, stretch.last_ms, stretch.whole_box(), tuple(stretch.zones), stretch.score
+                        stretch.start_ms,
+                        stretch.last_ms,
+                        stretch.whole_box(),
+                        tuple(stretch.zones),
+                        stretch.score,
+                        self._kind,
                     )
                 )
         return tuple(events)
@@ -225,9 +235,16 @@ class EpisodeTracker:
             return ()
         return (self._ended(stretch, min(stretch.last_ms, t_ms), "lost"),)
 
-    @staticmethod
-    def _started(stretch: _Stretch) -> EpisodeStarted:
-        return EpisodeStarted(stretch.start_ms, stretch.whole_box(), tuple(stretch.zones), stretch.score)
+    def give_way(self, t_ms: float) -> tuple[EpisodeEvent, ...]:
+        """Another episode begins: one that is going on ends at its last motion, as if split."""
+        self._is_best_moment = False
+        stretch, self._stretch = self._stretch, None
+        if stretch is None or not stretch.confirmed:
+            return ()
+        return (self._ended(stretch, min(stretch.last_ms, t_ms), "split"),)
+
+    def _started(self, stretch: _Stretch) -> EpisodeStarted:
+        return EpisodeStarted(stretch.start_ms, stretch.whole_box(), tuple(stretch.zones), stretch.score, self._kind)
 
     def _ended(self, stretch: _Stretch, end_ms: float, reason: EndReason) -> EpisodeEnded:
         self._ended_ms = end_ms
@@ -240,4 +257,47 @@ class EpisodeTracker:
             stretch.score,
             stretch.path.points(),
             reason,
+            self._kind,
         )
+
+
+class Episodes:
+    """One camera's episodes, one at a time: of what is told, and else of what moves in demoted places."""
+
+    def __init__(self, settings: MotionSettings) -> None:
+        self._told = EpisodeTracker(settings)
+        self._demoted = EpisodeTracker(settings, DEMOTED)
+
+    @property
+    def in_episode(self) -> bool:
+        """Whether an episode has started and not ended."""
+        return self._told.in_episode or self._demoted.in_episode
+
+    @property
+    def told(self) -> bool:
+        """Whether it is one that people are told of."""
+        return self._told.in_episode
+
+    @property
+    def is_best_moment(self) -> bool:
+        """Whether the last step showed what moves better than any before: time to take a snapshot."""
+        return self._told.is_best_moment or (self._told.best_box is None and self._demoted.is_best_moment)
+
+    @property
+    def best_box(self) -> Box | None:
+        """The box of the best moment of the motion now going on; None while nothing moves."""
+        return self._told.best_box if self._told.best_box is not None else self._demoted.best_box
+
+    def step(self, observation: Observation, t_ms: float) -> tuple[EpisodeEvent, ...]:
+        """Takes one observation in; returns what it brought about, in order."""
+        told = self._told.step(observation, t_ms)
+        if self._told.in_episode:
+            return (*self._demoted.give_way(t_ms), *told)
+        regions = observation.demoted
+        score = max((region.score for region in regions), default=0.0)
+        apart = replace(observation, moving=bool(regions), regions=regions, score=score, since_ms=None)
+        return (*told, *self._demoted.step(apart, t_ms))
+
+    def lost(self, t_ms: float) -> tuple[EpisodeEvent, ...]:
+        """The camera went away at `t_ms`: an episode that is going on ends, dated to its last motion."""
+        return (*self._told.lost(t_ms), *self._demoted.lost(t_ms))

@@ -8,17 +8,24 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """One moving thing: its box, its share of the picture's area, how sure (0..1) and the named zones it is in."""
+    """One moving thing: its box, its share of the picture's area, how sure (0..1) and the named zones it is in.
+
+    `thing` is its number, the same from frame to frame as long as it is followed.
+    """
 
     box: Box
     area: float
     score: float
     zones: tuple[str, ...] = ()
+    thing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One frame's result. `since_ms` is when the things that move now were first seen; None where nothing moves."""
+    """One frame's result. `since_ms` is when the things that move now were first seen; None where nothing moves.
+
+    `demoted` moves too, but where what moves is recorded and not told (demotion.py): `moving` says nothing of it.
+    """
 
     t_ms: float
     moving: bool = False
@@ -27,6 +34,7 @@ class Observation:
     global_change: bool = False
     ready: bool = True
     since_ms: float | None = None
+    demoted: tuple[Region, ...] = ()
 
 
 def union(first: Box, second: Box) -> Box:

@@ -122,6 +122,8 @@ class Track:
     held_s: float = -math.inf
     """When it was last felt rather than seen: nothing differs where it stood still, but there it stirs."""
     velocity: tuple[float, float] = field(default=(0.0, 0.0))
+    number: int = 0
+    """Its own among all tracks of the camera."""
 
     def travelled(self) -> float:
         """Pixels since the start of the window."""
@@ -212,6 +214,7 @@ class Things:
         self._unknown = 1.0
         self._usual = math.log(20.0)
         self._born = 0
+        self._begun = 0
 
     def follow(self, blobs: Sequence[Blob], now_s: float, restless: float) -> None:
         """Continues, begins and drops tracks with one frame's blobs; `restless` (0..1) is the scene as a whole."""
@@ -255,7 +258,8 @@ class Things:
                 continue
             box = (blob.x0, blob.y0, blob.x1, blob.y1)
             track = Track(blob, now_s, now_s, now_s, blob.cx, blob.cy, blob.cx, blob.cy, box, now_s)
-            track.restless = blob.restless
+            self._begun += 1
+            track.restless, track.number = blob.restless, self._begun
             if b in heirs:
                 track.confirmed, track.proved_s = True, now_s
             self.tracks.append(track)

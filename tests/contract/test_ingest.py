@@ -429,3 +429,22 @@ def test_an_event_pruned_from_the_ledger_is_still_known(station: Station) -> Non
         assert ledger.prune_events(connection, NOW_MS + 1) == 1
     assert station.intake.take([arrived(EVENTS[0], 1)])[0] == Outcome("known", sample.BOX, sample.OUTBOX, 1)
     assert station.count("events") == 0
+
+
+def test_a_demoted_episode_is_kept_as_one_with_its_clip_in_whatever_order_its_messages_come(tmp_path: Path) -> None:
+    told = EVENTS[:3]
+    for turn, order in enumerate(itertools.permutations(range(3))):
+        (folder := tmp_path / str(turn)).mkdir()
+        station = Station(folder, sample.BOX, OTHER)
+        demoted = [dataclasses.replace(body, kind="motion:demoted") for body in told]
+        messages = list(numbered([*demoted, *EVENTS[3:4]]))
+        for index in order:
+            station.intake.take([messages[index]])
+            assert station.rows_of("SELECT kind FROM episodes") == [("motion:demoted",)]  # at no moment one that rings
+        station.intake.take([messages[3]])
+        assert station.rows_of("SELECT episode FROM clips") == [(sample.EPISODE,)]
+
+
+def test_an_update_of_an_older_box_that_comes_first_is_of_motion(station: Station) -> None:
+    station.intake.take(list(numbered(EVENTS[1:2])))
+    assert station.rows_of("SELECT kind FROM episodes") == [("motion",)]

@@ -1,6 +1,7 @@
 """The contract: golden messages decode for ever, the reference is true, nothing hostile gets through or crashes."""
 
 import contextlib
+import dataclasses
 import json
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.support.messages import BODIES, BOX, envelope
 from vonggac.wire import codec, topics
 from vonggac.wire.errors import MalformedMessage, UnknownType
 from vonggac.wire.messages import BODIES as BODY_CLASSES
+from vonggac.wire.messages import DemotedPlace, Heartbeat
 from vonggac.wire.reference import reference
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -179,3 +181,11 @@ def test_topics_read_back(topic, parsed):
 def test_foreign_topics_are_refused(topic):
     with pytest.raises(MalformedMessage):
         topics.parse_up(topic)
+
+
+def test_demoted_places_travel_with_a_camera():
+    place = DemotedPlace(box=(0.0, 0.25, 0.5, 1.0), age_ms=4_000)
+    [beat] = [body for body in BODIES if isinstance(body, Heartbeat)]
+    camera = dataclasses.replace(beat.cameras[0], demoted=(place,))
+    body = dataclasses.replace(beat, cameras=(camera,))
+    assert codec.decode(codec.encode(envelope(body))).body == body

@@ -84,8 +84,19 @@ class StreamHealth:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DemotedPlace:
+    """A part of a camera's picture in which something stirs for long: recorded and no longer told, since `age_ms`."""
+
+    box: Rectangle
+    age_ms: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class CameraHealth:
-    """One camera. `last_frame_age_ms` is the age of the last *decoded* frame; `None` when none was ever decoded."""
+    """One camera. `last_frame_age_ms` is the age of the last *decoded* frame; `None` when none was ever decoded.
+
+    `demoted` are the places that do not alert now; episodes in them are of kind "motion:demoted".
+    """
 
     name: str
     main: StreamHealth
@@ -94,6 +105,7 @@ class CameraHealth:
     decoded: int = 0
     recording: bool = False
     pre_roll_ms: int | None = None
+    demoted: tuple[DemotedPlace, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +198,8 @@ class Heartbeat(Body):
 class EpisodeStarted(Body):
     """Something began: `start_ms` is the arrival of the first frame that shows it, not of the confirmation.
 
-    `kind` is "motion", or "tamper:" and the kind of a `tamper` that began with it.
+    `kind` is "motion"; "motion:demoted" where something has stirred for long: kept, and told to nobody; or "tamper:"
+    and the kind of a `tamper` that began with it. It stays the same until the end.
     """
 
     type: ClassVar[str] = "episode_started"
@@ -203,7 +216,7 @@ class EpisodeStarted(Body):
 
 @dataclass(frozen=True, kw_only=True)
 class EpisodeUpdated(Body):
-    """The episode goes on; `box` is the union so far."""
+    """The episode goes on; `box` is the union so far. `kind` as it began; None: older boxes do not say."""
 
     type: ClassVar[str] = "episode_updated"
     sequenced: ClassVar[bool] = True
@@ -213,6 +226,7 @@ class EpisodeUpdated(Body):
     box: Rectangle
     zones: tuple[str, ...] = ()
     score: float = 0.0
+    kind: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ _PARTS: tuple[type, ...] = (
     messages.CameraInfo,
     messages.StreamHealth,
     messages.CameraHealth,
+    messages.DemotedPlace,
     messages.BoxHealth,
     messages.OutboxHealth,
     messages.Refused,

@@ -181,3 +181,18 @@ def test_without_a_ring_the_loop_finds_the_episode_by_itself(desk: Desk) -> None
     assert alerted.wait(5.0)
     stop.set("test over")
     assert crew.join(5) == []
+
+
+def test_what_a_box_has_demoted_rings_nobody_and_what_it_tells_beside_it_does(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, (Rule(name="all"), Rule(name="motion", kinds=("motion",), severity="high")))
+    desk.add_camera("hop-1", "gate")
+    desk.hear("flag", NOW - 60_000, NOW, kind="motion:demoted")
+    desk.loop.step(NOW)
+    desk.hear("flag", NOW - 60_000, NOW + 5_000, kind="motion:demoted", score=0.99)
+    desk.loop.step(NOW + 5_000)
+    assert desk.incidents("id") == []
+    assert desk.alerts("id") == []
+    desk.hear("thief", NOW + 6_000)
+    desk.loop.step(NOW + 6_000)
+    assert set(desk.alerts("episode")) == {"thief"}
+    desk.database.close()

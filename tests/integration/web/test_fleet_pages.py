@@ -3,6 +3,9 @@
 import csv
 import dataclasses
 import io
+import re
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -312,3 +315,22 @@ def test_the_timelines_of_a_day_come_from_the_heartbeats_one_a_step(son, duty):
     assert "Nhiệt độ: từ" in page
     assert son.get(f"/boxes/{SCHOOL}?days=7").status_code == 200
     assert son.get(f"/boxes/{SCHOOL}?days=2").status_code == 400
+
+
+# --- demoted places ----------------------------------------------------------------------------------------------
+
+
+def test_a_place_that_is_no_longer_told_stands_on_the_pages_with_where_and_since_when(son, sign_in, duty):
+    heard = a_heartbeat(("cong-truong", "hanh-lang"))
+    place = m.DemotedPlace(box=(0.0, 0.05, 0.25, 0.3), age_ms=2 * HOUR_MS)
+    flagged = dataclasses.replace(heard.cameras[0], demoted=(place,))
+    duty.heartbeat(SCHOOL, dataclasses.replace(heard, cameras=(flagged, *heard.cameras[1:])))
+    duty.standing("camera", f"{SCHOOL}/cong-truong", "degraded", duty.now_ms - HOUR_MS, ("demoted",))
+    since = datetime.fromtimestamp((duty.now_ms - 2 * HOUR_MS) / 1000, ZoneInfo("Asia/Ho_Chi_Minh")).strftime("%H:%M")
+    for page in (f"/boxes/{SCHOOL}", "/boxes"):
+        text = son.get(page).text
+        assert "Một chỗ trong hình động suốt: vẫn ghi, không báo." in text
+        assert re.search(f"Vẫn ghi, không báo: phía trên, bên trái, từ [^<]*{since}", text)
+    [box] = [each for each in son.get("/api/v1/boxes").json()["items"] if each["id"] == SCHOOL]
+    [camera] = [each for each in box["cameras"] if each["name"] == "cong-truong"]
+    assert camera["health"]["demoted"] == [{"box": [0.0, 0.05, 0.25, 0.3], "age_ms": 2 * HOUR_MS}]

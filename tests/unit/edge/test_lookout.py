@@ -266,3 +266,59 @@ def test_events_that_found_no_room_for_long_are_told_as_lost(tmp_path):
         what="event", reason="4 events of this camera found no room on the box's disk", camera="gate"
     )
     scene.outbox.close()
+
+
+class Flag:
+    """The street with a flag that a wind blows to and fro, in one corner."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._rng = np.random.default_rng(8)
+        self._noise = [self._rng.normal(0, 2, (HEIGHT, WIDTH)) for _ in range(5)]
+        self._frames = 0
+
+    def rests(self, seconds: float) -> None:
+        """Hanging still, seen every five seconds."""
+        for _ in range(round(seconds / 5)):
+            self._scene.clock.advance(4800)
+            self._frames = 0
+            self.blows(0.2)
+
+    def blows(self, seconds: float, walker: bool = False) -> None:
+        scene, steps = self._scene, round(seconds * 5)
+        for step in range(steps):
+            scene.clock.advance(200)
+            self._frames += 1
+            luma = scene.street._background + self._noise[self._frames % 5]
+            at = round(30 + 12 * np.sin(self._frames * 0.8))
+            luma[30:60, at : at + 26] = 225
+            if walker:
+                x = int((1 - step / steps) * (WIDTH - 24))
+                luma[90:170, x : x + 24] = 235
+            luma = np.clip(luma, 0, 255).astype(np.uint8)
+            scene.lookout.on_frame(
+                Frame(luma, scene.clock.mono_ms(), None, WIDTH, HEIGHT, lambda luma=luma: np.dstack([luma] * 3))
+            )
+
+
+def test_a_flag_that_blows_for_long_is_recorded_without_an_alert_and_a_walker_still_alerts(scene):
+    flag = Flag(scene)
+    scene.quiet(4)
+    for _ in range(12):
+        flag.blows(5)
+        flag.rests(11 * 5)
+    (place,) = scene.lookout.demoted
+    assert place.box[2] < 0.4
+    assert place.box[3] < 0.6
+    before = {event["body"]["episode"] for event in scene.events()}
+    flag.blows(6)
+    flag.rests(10)
+    new = [event for event in scene.events() if event["body"]["episode"] not in before]
+    assert {event["body"]["kind"] for event in new} == {"motion:demoted"}
+    (demoted,) = {event["body"]["episode"] for event in new if event["type"] == "episode_started"}
+    assert scene.record.classes[demoted] == ClipClass.ROUTINE
+    assert ("begin", demoted) in [(what, episode) for what, episode, _ in scene.record.asked]
+    before |= {demoted}
+    flag.blows(6, walker=True)
+    started = [event["body"] for event in scene.events() if event["type"] == "episode_started"]
+    assert [body["kind"] for body in started if body["episode"] not in before] == ["motion"]

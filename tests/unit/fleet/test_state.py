@@ -89,6 +89,7 @@ BLIND = Verdict(State.BLIND, ("no_frames",))
         (replace(SEEN, main="connecting", last_frame_age_ms=9000), BLIND, UP, BLIND),
         (replace(SEEN, sub="unavailable"), UP, UP, Verdict(State.DEGRADED, ("sub_unavailable",))),
         (replace(SEEN, tampers=frozenset({"covered"})), UP, UP, Verdict(State.DEGRADED, ("tamper:covered",))),
+        (replace(SEEN, demoted=True), UP, UP, Verdict(State.DEGRADED, ("demoted",))),
         # the agent has only just started
         (replace(SEEN, online_since_ms=T - 100, last_frame_age_ms=None, main="connecting"), UP, UP, UP),
         (replace(SEEN, online_since_ms=T - 100, last_frame_age_ms=None, main="connecting"), NEW, UP, NEW),
