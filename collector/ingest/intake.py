@@ -20,6 +20,7 @@ from collector.ingest.unreadable import numbered
 from collector.store import boots, boxes, clips, commands, episodes, ledger, left_behind, live, presence, snapshots
 from collector.store.database import Connection, Database, one_of_many
 from collector.store.errors import Conflict, StoreUnavailable
+from collector.store.ledger import Entry
 from vonggac.daemon.crash_points import reach
 from vonggac.daemon.files import make_folder, sync_folders, write_durably
 from vonggac.daemon.logs import get_logger
@@ -91,6 +92,11 @@ class _Read:
     sha256: str = ""
     path: str | None = None
 
+    @property
+    def is_event(self) -> bool:
+        """Does it have a number in the ledger?"""
+        return self.envelope is not None and self.envelope.body.sequenced
+
 
 class Intake:
     """Takes messages into the database, and pictures into the data folder, while more than `reserve_bytes` are free."""
@@ -114,18 +120,55 @@ class Intake:
             with self._database.read() as connection:
                 registered = {box.id for box in boxes.list_boxes(connection)}
             read = [self._keep_picture(message, registered) for message in read]
-        wrong_files: list[str] = []
         with self._database.write() as connection:
-            _learn_clocks(connection, read)
-            calendars = boots.Calendars(connection)
-            outcomes = [
-                self._take_one(connection, arrived, message, calendars, wrong_files)
-                for arrived, message in zip(messages, read, strict=True)
-            ]
+            outcomes, wrong_files = self._take_all(connection, messages, read)
             reach("intake.written")
         reach("intake.committed")
         remove_unowned(self._database, self._data, wrong_files)  # after a crash here, the next start removes them
         return outcomes
+
+    def _take_all(
+        self, connection: Connection, messages: Sequence[Arrived], read: "Sequence[_Read | tuple[str, str]]"
+    ) -> tuple[list[Outcome], list[str]]:
+        """What became of each, and files that are nobody's any more."""
+        may_speak = boxes.who_may_speak(connection, {each.topic.box for each in read if isinstance(each, _Read)})
+        sound = {
+            number: each
+            for number, each in enumerate(read)
+            if isinstance(each, _Read) and each.topic.box in may_speak and not self._is_picture_gone(each)
+        }
+        _learn_clocks(connection, list(sound.values()))
+        wrong_files: list[str] = []
+        stored = self._store_together(connection, sound, boots.Calendars(connection), wrong_files)
+        outcomes = [
+            stored[number] if number in stored else self._not_taken(connection, arrived, each, may_speak)
+            for number, (arrived, each) in enumerate(zip(messages, read, strict=True))
+        ]
+        return outcomes, wrong_files
+
+    def _store_together(
+        self, connection: Connection, sound: "dict[int, _Read]", calendars: boots.Calendars, wrong_files: list[str]
+    ) -> dict[int, Outcome]:
+        """All at once, for that costs a tenth; when the database refuses that, each by itself."""
+        if not sound:
+            return {}
+        try:
+            with one_of_many(connection):
+                outcomes, wrong = _store(connection, list(sound.values()), calendars)
+        except Conflict as conflict:
+            if len(sound) == 1:
+                ((number, message),) = sound.items()
+                return {number: self._aside(connection, message.arrived, "foreign", str(conflict))}
+            alone = [
+                self._store_together(connection, {number: each}, calendars, wrong_files)
+                for number, each in sound.items()
+            ]
+            return {number: outcome for each in alone for number, outcome in each.items()}
+        wrong_files += wrong
+        return dict(zip(sound, outcomes, strict=True))
+
+    def _is_picture_gone(self, message: "_Read") -> bool:
+        return message.path is not None and not (self._data / message.path).exists()
 
     def _keep_picture(self, message: "_Read | tuple[str, str]", registered: set[str]) -> "_Read | tuple[str, str]":
         """The file comes before its row: a crash in between leaves an orphan that the next delivery adopts."""
@@ -143,13 +186,8 @@ class Intake:
             return REFUSED
         return message
 
-    def _take_one(
-        self,
-        connection: Connection,
-        arrived: Arrived,
-        message: "_Read | tuple[str, str]",
-        calendars: boots.Calendars,
-        wrong_files: list[str],
+    def _not_taken(
+        self, connection: Connection, arrived: Arrived, message: "_Read | tuple[str, str]", may_speak: set[str]
     ) -> Outcome:
         if message is REFUSED:
             ledger.count(connection, "snapshots_refused")
@@ -158,17 +196,11 @@ class Intake:
             kind, reason = message
             return self._aside(connection, arrived, kind, reason)
         box = message.topic.box
-        if not boxes.is_registered(connection, box):
+        if box not in may_speak:
             return self._aside(
                 connection, arrived, "unknown_box", f"box {box} is not registered. Do: collector box add {box}"
             )
-        try:
-            if message.path is not None and not (self._data / message.path).exists():
-                return Outcome("refused")  # somebody tidied up since: the box sends it again
-            with one_of_many(connection):
-                return _store(connection, message, calendars, wrong_files)
-        except Conflict as conflict:
-            return self._aside(connection, arrived, "foreign", str(conflict))
+        return Outcome("refused")  # somebody tidied its picture up since: the box sends it again
 
     def _aside(self, connection: Connection, arrived: Arrived, kind: str, reason: str) -> Outcome:
         outcome = Outcome("kept_aside")
@@ -176,7 +208,7 @@ class Intake:
         if envelope is not None and boxes.is_registered(connection, envelope.box):
             whole = {"reason": reason, "message": arrived.payload.decode("utf-8", "replace")}
             outcome = Outcome("kept_aside", envelope.box, envelope.outbox, envelope.seq)
-            if not ledger.record_event(connection, envelope, kind, whole, arrived.received_ms):
+            if not all(ledger.record_events(connection, [Entry(envelope, kind, whole, arrived.received_ms)])):
                 return replace(outcome, verdict="known")
         ledger.keep_aside(connection, arrived.topic, arrived.payload, kind, reason, arrived.received_ms)
         log.warning("message kept aside", topic=arrived.topic[:120], kind=kind, reason=reason)
@@ -225,32 +257,70 @@ def _read_envelope(message: Arrived, topic: UpTopic) -> _Read:
     return _Read(message, topic, type=kind or envelope.body.type, envelope=envelope, body=body)
 
 
-def _learn_clocks(connection: Connection, read: "Sequence[_Read | tuple[str, str]]") -> None:
+def _learn_clocks(connection: Connection, sound: "Sequence[_Read]") -> None:
     """What the batch says of boxes' clocks, before any of it is dated. A last will is as old as its connection."""
-    heard: dict[str, list[tuple[Envelope, int]]] = {}
-    for message in read:
-        if (
-            isinstance(message, _Read)
-            and message.envelope is not None
-            and not isinstance(message.envelope.body, Offline)
-        ):
+    heard: dict[str, list[boots.Heard]] = {}
+    for message in sound:
+        if message.envelope is not None and not isinstance(message.envelope.body, Offline):
             heard.setdefault(message.topic.box, []).append((message.envelope, message.arrived.received_ms))
-    for box, messages in heard.items():
-        if not boxes.is_registered(connection, box):
-            continue
-        try:
-            with one_of_many(connection):
-                boots.hear(connection, box, messages)
-        except Conflict as conflict:  # a message that the database cannot hold: it will be kept aside by itself
-            log.warning("nothing learnt of a box's clock", box=box, reason=str(conflict))
+    try:
+        with one_of_many(connection):
+            boots.hear(connection, [each for messages in heard.values() for each in messages])
+    except Conflict:  # a message that the database cannot hold: the others' boxes are not to suffer for it
+        for box, messages in heard.items():
+            _learn_clock(connection, box, messages)
 
 
-def _store(connection: Connection, message: _Read, calendars: boots.Calendars, wrong_files: list[str]) -> Outcome:
+def _learn_clock(connection: Connection, box: str, messages: Sequence[boots.Heard]) -> None:
+    try:
+        with one_of_many(connection):
+            boots.hear(connection, messages)
+    except Conflict as conflict:  # what it cannot hold will be kept aside by itself
+        log.warning("nothing learnt of a box's clock", box=box, reason=str(conflict))
+
+
+def _store(
+    connection: Connection, messages: Sequence[_Read], calendars: boots.Calendars
+) -> tuple[list[Outcome], list[str]]:
+    """What became of each, and files that are nobody's any more."""
+    outcomes: dict[int, Outcome] = {}
+    wrong_files = []
+    for turn in _turns(messages):
+        events = [each for each in turn if each.is_event]
+        verdicts = ledger.record_events(connection, [_entry(each) for each in events])
+        new = [event for event, is_new in zip(events, verdicts, strict=True) if is_new]
+        wrong_files += _store_events(connection, new, calendars)
+        for event, is_new in zip(events, verdicts, strict=True):
+            envelope = _entry(event).envelope
+            verdict: Verdict = "stored" if is_new else "known"
+            outcomes[id(event)] = Outcome(verdict, envelope.box, envelope.outbox, envelope.seq)
+        outcomes |= {id(each): _store_other(connection, each) for each in turn if not each.is_event}
+    return [outcomes[id(each)] for each in messages], wrong_files
+
+
+def _turns(messages: Sequence[_Read]) -> list[list[_Read]]:
+    """Messages by turns of events alone and others alone: each box's in their order, and as few turns as that takes."""
+    turns: dict[int, list[_Read]] = {}
+    reached: dict[str, int] = {}
+    for message in messages:
+        turn = reached.get(message.topic.box, 0)
+        turn += (turn % 2 == 0) != message.is_event
+        turns.setdefault(turn, []).append(message)
+        if message.envelope is not None:  # a picture stands for itself: nothing has to wait for it
+            reached[message.topic.box] = turn
+    return [turns[turn] for turn in sorted(turns)]
+
+
+def _entry(message: _Read) -> Entry:
+    assert message.envelope is not None  # noqa: S101 - for the type checker
+    assert message.body is not None  # noqa: S101
+    return Entry(message.envelope, message.type, message.body, message.arrived.received_ms)
+
+
+def _store_other(connection: Connection, message: _Read) -> Outcome:
     if message.envelope is None or message.body is None:
         return _store_picture(connection, message)
     envelope, body, received_ms = message.envelope, message.envelope.body, message.arrived.received_ms
-    if body.sequenced:
-        return _store_event(connection, message, envelope, message.body, calendars.of(envelope.box), wrong_files)
     is_new = True
     if isinstance(body, Birth | Offline):
         is_new = _store_status(connection, envelope, body, message.arrived)
@@ -302,30 +372,30 @@ def _store_status(connection: Connection, envelope: Envelope, body: Birth | Offl
     return True
 
 
-def _store_event(
-    connection: Connection,
-    message: _Read,
-    envelope: Envelope,
-    raw: dict[str, Any],
-    calendar: boots.Calendar,
-    wrong_files: list[str],
-) -> Outcome:
-    received_ms = message.arrived.received_ms
-    is_new = ledger.record_event(connection, envelope, message.type, raw, received_ms)
-    outcome = Outcome("stored" if is_new else "known", envelope.box, envelope.outbox, envelope.seq)
-    if not is_new:
-        return outcome
-    body = envelope.body
-    if message.type != body.type:
-        ledger.count(connection, "unknown_type_events")
-        log.warning("event of an unknown type is in the ledger only", box=envelope.box, type=message.type)
-    elif isinstance(body, EpisodeStarted | EpisodeUpdated | EpisodeEnded):
-        episodes.project(connection, envelope, body, received_ms, calendar)
-        live.note_change(connection, "episode", body.episode, received_ms)
-    elif isinstance(body, ClipReady):
+def _store_events(connection: Connection, events: Sequence[_Read], calendars: boots.Calendars) -> list[str]:
+    """Episodes together, then what else there is. Returns files that are nobody's any more."""
+    told, others = [], []
+    for message in events:
+        envelope, received_ms = message.envelope, message.arrived.received_ms
+        assert envelope is not None  # noqa: S101 - for the type checker
+        body = envelope.body
+        if message.type != body.type:
+            ledger.count(connection, "unknown_type_events")
+            log.warning("event of an unknown type is in the ledger only", box=envelope.box, type=message.type)
+        elif isinstance(body, EpisodeStarted | EpisodeUpdated | EpisodeEnded):
+            told.append(episodes.Told(envelope, body, received_ms))
+        else:
+            others.append((envelope, received_ms))
+    episodes.project(connection, told, calendars)
+    live.note_changes(connection, [("episode", each.body.episode, each.received_ms) for each in told])
+    wrong_files = [_store_event(connection, *each, calendars.of(each[0].box)) for each in others]
+    return [each for each in wrong_files if each is not None]
+
+
+def _store_event(connection: Connection, envelope: Envelope, received_ms: int, calendar: boots.Calendar) -> str | None:
+    body, wrong_file = envelope.body, None
+    if isinstance(body, ClipReady):
         wrong_file = clips.announce(connection, envelope, body, received_ms, calendar)
-        if wrong_file is not None:
-            wrong_files.append(wrong_file)
         live.note_change(connection, "clip", body.clip, received_ms)
     elif isinstance(body, CameraState | Tamper):
         camera = episodes.record_camera_state(connection, envelope, body, received_ms, calendar)
@@ -335,4 +405,4 @@ def _store_event(
         if body.clip is not None:
             clips.lose(connection, envelope, body)
             live.note_change(connection, "clip", body.clip, received_ms)
-    return outcome
+    return wrong_file

@@ -5,11 +5,11 @@ changed (`box_…`); the best known ones stand beside them, and which they are (
 their numbers and is left alone; so are alerts: an episode that is in an incident is not shown to the rules again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, func, insert, select, text, update
+from sqlalchemy import Connection, Table, and_, bindparam, func, insert, select, text, tuple_, update
 
 from collector.store.database import insert_ignoring
 from collector.store.dating import AGREES_MS, Anchor, Boot, Bounds, Dated, Told, adds, bounds_of, date
@@ -48,24 +48,53 @@ def moment(envelope: Envelope, wall_ms: int, received_ms: int) -> Moment:
     return Moment(envelope.boot_id, mono_ms, wall_ms, envelope.clock, received_ms)
 
 
-def hear(connection: Connection, box: str, heard: Iterable[tuple[Envelope, int]]) -> None:
-    """Learn from messages of a box (each with when it came; no last wills), before they are stored.
+Heard = tuple[Envelope, int]
+"""A message of a box that is no last will, and when it came."""
 
-    What was dated by less is dated again.
-    """
-    of_boot: dict[str, list[tuple[Envelope, int]]] = {}
+
+def hear(connection: Connection, heard: Iterable[Heard]) -> None:
+    """Learn from messages of boxes, before they are stored. What was dated by less is dated again."""
+    of_boot: dict[tuple[str, str], list[Heard]] = {}
     for envelope, received_ms in heard:
-        of_boot.setdefault(envelope.boot_id, []).append((envelope, received_ms))
-    for boot_id, messages in of_boot.items():
-        more = _learn_bounds(connection, box, boot_id, messages)
-        if _learn_anchors(connection, box, boot_id, messages) or more:
+        of_boot.setdefault((envelope.box, envelope.boot_id), []).append((envelope, received_ms))
+    more = _learn_bounds(connection, of_boot) | _learn_anchors(connection, of_boot)
+    for (box, boot_id), messages in of_boot.items():
+        if (box, boot_id) in more:
             _date_again(connection, box, boot_id, max(received_ms for _, received_ms in messages))
 
 
-def _learn_bounds(connection: Connection, box: str, boot_id: str, messages: Sequence[tuple[Envelope, int]]) -> bool:
-    here = and_(boots.c.box == box, boots.c.boot_id == boot_id)
-    row = connection.execute(select(boots).where(here)).one_or_none()
-    before: dict[str, Any] = {} if row is None else dict(row._mapping)
+_GROWN = (
+    update(boots)
+    .where(boots.c.box == bindparam("of_box"), boots.c.boot_id == bindparam("of_boot"))
+    .values({name: bindparam(f"new_{name}") for name in (each.name for each in boots.columns if not each.primary_key)})
+)
+
+
+def _learn_bounds(connection: Connection, of_boot: Mapping[tuple[str, str], Sequence[Heard]]) -> set[tuple[str, str]]:
+    """The boots of which more is known now."""
+    place = tuple_(boots.c.box, boots.c.boot_id)
+    query = select(boots).where(place.in_(sorted(of_boot)))
+    before = {(row["box"], row["boot_id"]): dict(row) for row in connection.execute(query).mappings()}
+    more, new, grown = set(), [], []
+    for (box, boot_id), messages in of_boot.items():
+        known = before.get((box, boot_id))
+        values = _bounds_with(known or {}, messages)
+        if known is None:
+            new.append({"box": box, "boot_id": boot_id, **values})
+            is_more = values["first_seq"] is not None
+        else:
+            grown.append({"of_box": box, "of_boot": boot_id, **{f"new_{name}": of for name, of in values.items()}})
+            is_more = any(values[name] != known[name] for name in ("latest_offset_ms", "first_seq"))
+        if is_more:
+            more.add((box, boot_id))
+    if new:
+        connection.execute(insert(boots), new)
+    if grown:
+        connection.execute(_GROWN, grown)
+    return more
+
+
+def _bounds_with(before: Mapping[str, Any], messages: Sequence[Heard]) -> dict[str, Any]:
     # A boot that numbers in two outboxes (a card was changed under it) is placed by the newer: their ids sort so.
     outbox = max([envelope.outbox or "" for envelope, _ in messages] + [before.get("outbox") or ""])
     numbers = [envelope.seq for envelope, _ in messages if envelope.outbox == outbox and envelope.seq is not None]
@@ -74,33 +103,43 @@ def _learn_bounds(connection: Connection, box: str, boot_id: str, messages: Sequ
     latest = [received_ms - envelope.mono_ms for envelope, received_ms in messages]
     # The bound that is kept is the one that was dated by: small steps towards the truth add up until they count.
     narrower = bool(before) and before["latest_offset_ms"] - min(latest) >= AGREES_MS
-    values = {
+    return {
         "latest_offset_ms": before["latest_offset_ms"] if before and not narrower else min(latest),
         "last_mono_ms": max([*(envelope.mono_ms for envelope, _ in messages), before.get("last_mono_ms", 0)]),
         "received_ms": max([*(received_ms for _, received_ms in messages), before.get("received_ms", 0)]),
         "outbox": outbox or None,
         "first_seq": min(numbers, default=None),
     }
-    if row is None:
-        connection.execute(insert(boots).values(box=box, boot_id=boot_id, **values))
-        return values["first_seq"] is not None
-    connection.execute(update(boots).where(here).values(**values))
-    return bool(narrower or values["first_seq"] != before["first_seq"])
 
 
-def _learn_anchors(connection: Connection, box: str, boot_id: str, messages: Sequence[tuple[Envelope, int]]) -> bool:
-    news = [Anchor(each.mono_ms, each.wall_ms - each.mono_ms) for each, _ in messages if each.clock == "synced"]
+def _learn_anchors(connection: Connection, of_boot: Mapping[tuple[str, str], Sequence[Heard]]) -> set[tuple[str, str]]:
+    """The boots of which more is known now."""
+    news = {
+        boot: anchors
+        for boot, messages in of_boot.items()
+        if (anchors := [Anchor(each.mono_ms, each.wall_ms - each.mono_ms) for each, _ in messages if _is_right(each)])
+    }
     if not news:
-        return False
-    anchors = _anchors(connection, box, boot_id)
-    known = len(anchors)
-    for new in sorted(news):
-        if adds(anchors, new):
-            insert_ignoring(
-                connection, clock_anchors, box=box, boot_id=boot_id, mono_ms=new.mono_ms, offset_ms=new.offset_ms
-            )
-            anchors = tuple(sorted([*anchors, new]))
-    return len(anchors) > known
+        return set()
+    place = tuple_(clock_anchors.c.box, clock_anchors.c.boot_id)
+    known: dict[tuple[str, str], list[Anchor]] = {}
+    for row in connection.execute(select(clock_anchors).where(place.in_(sorted(news)))):
+        known.setdefault((row.box, row.boot_id), []).append(Anchor(row.mono_ms, row.offset_ms))
+    more = set()
+    for (box, boot_id), anchors in news.items():
+        here = sorted(known.get((box, boot_id), ()))
+        for new in sorted(anchors):
+            if adds(here, new):
+                more.add((box, boot_id))
+                insert_ignoring(
+                    connection, clock_anchors, box=box, boot_id=boot_id, mono_ms=new.mono_ms, offset_ms=new.offset_ms
+                )
+                here = sorted([*here, new])
+    return more
+
+
+def _is_right(envelope: Envelope) -> bool:
+    return envelope.clock == "synced"
 
 
 def _anchors(connection: Connection, box: str, boot_id: str) -> tuple[Anchor, ...]:

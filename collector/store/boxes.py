@@ -3,6 +3,7 @@
 A status or heartbeat can be delivered twice and late: an older one never overwrites a newer one of the same boot.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, insert, or_, select, update
@@ -90,6 +91,11 @@ def is_registered(connection: Connection, box: str) -> bool:
     return connection.scalar(select(boxes.c.id).where(boxes.c.id == box, _MAY_SPEAK)) is not None
 
 
+def who_may_speak(connection: Connection, asked: Collection[str]) -> set[str]:
+    """Those of these boxes that may."""
+    return set(connection.scalars(select(boxes.c.id).where(boxes.c.id.in_(sorted(asked)), _MAY_SPEAK)))
+
+
 def is_known(connection: Connection, box: str) -> bool:
     """Is this box registered, revoked or not?"""
     return connection.scalar(select(boxes.c.id).where(boxes.c.id == box, boxes.c.removed_ms.is_(None))) is not None
@@ -113,11 +119,19 @@ def find_camera(connection: Connection, camera: str) -> Camera | None:
 
 def ensure_camera(connection: Connection, box: str, name: str, now_ms: int) -> str:
     """The camera's id; an event may name a camera before any birth did."""
-    camera = camera_id(box, name)
-    insert_ignoring(
-        connection, cameras, id=camera, box=box, name=name, first_seen_ms=now_ms, configured=True, has_sub=None
-    )
-    return camera
+    ensure_cameras(connection, {camera_id(box, name): now_ms})
+    return camera_id(box, name)
+
+
+def ensure_cameras(connection: Connection, named: Mapping[str, int]) -> None:
+    """Cameras by id, each with when it was named."""
+    known = set(connection.scalars(select(cameras.c.id).where(cameras.c.id.in_(sorted(named)))))
+    for camera in sorted(named.keys() - known):
+        box, _, name = camera.partition("/")
+        insert_ignoring(
+            connection, cameras, id=camera, box=box, name=name, first_seen_ms=named[camera], configured=True,
+            has_sub=None,
+        )  # fmt: skip
 
 
 def record_birth(connection: Connection, envelope: Envelope, birth: Birth, received_ms: int) -> None:

@@ -1,8 +1,11 @@
 """The ledger of sequenced events: what came, which numbers are here, which are missing; and what could not be read."""
 
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, tuple_, update
 
 from collector.store.clips import held_episodes
 from collector.store.database import insert_ignoring
@@ -16,76 +19,153 @@ USED_TWICE = "numbers_used_twice"
 """Counters by which fsck reckons how many numbers are here without an event in the ledger."""
 
 
-def record_event(connection: Connection, envelope: Envelope, kind: str, body: dict[str, Any], received_ms: int) -> bool:
-    """Write an event of type `kind` into the ledger; False when exactly this message is there already.
+@dataclass(frozen=True)
+class Entry:
+    """A sequenced message (the codec refuses one without `seq` and `outbox`) of type `kind`; `body` as it travelled."""
 
-    The caller has seen to it that `seq` and `outbox` are given. A number that was pruned from the ledger is still
-    known to `sequences`: its repetition counts as known.
+    envelope: Envelope
+    kind: str
+    body: dict[str, Any]
+    received_ms: int
+
+
+def record_events(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
+    """Write events into the ledger; for each False when exactly this message is there already.
+
+    A number that was pruned from the ledger is still known to `sequences`: its repetition counts as known.
     """
+    numbers = _Numbers(connection, {key_of(entry)[:2] for entry in entries})
+    known = [key for entry in entries if numbers.covers(*(key := key_of(entry)))]
+    ids = _ids_in_ledger(connection, known)
+    fresh: list[Entry] = []
+    verdicts, twice = [], 0
+    for entry in entries:
+        key = key_of(entry)
+        here, had_number = ids.setdefault(key, set()), numbers.covers(*key)
+        is_new = not had_number or (bool(here) and entry.envelope.id not in here)
+        verdicts.append(is_new)
+        if is_new:
+            here.add(entry.envelope.id)
+            fresh.append(entry)
+            twice += had_number
+            numbers.add(*key)
+    if fresh:
+        connection.execute(insert(events), [_row_of(entry) for entry in fresh])
+    numbers.write(connection)
+    if twice:
+        count(connection, USED_TWICE, twice)
+    return verdicts
+
+
+Key = tuple[str, str, int]
+"""Box, outbox and number."""
+
+
+def key_of(entry: Entry) -> Key:
+    """Where in the ledger it stands."""
+    envelope = entry.envelope
     assert envelope.seq is not None  # noqa: S101 - the codec refuses a sequenced message without
     assert envelope.outbox is not None  # noqa: S101
-    had_number = _covers(connection, envelope.box, envelope.outbox, envelope.seq)
-    if had_number and not _in_ledger(connection, envelope):
-        return False
-    inserted = insert_ignoring(
-        connection,
-        events,
-        box=envelope.box,
-        outbox=envelope.outbox,
-        seq=envelope.seq,
-        message_id=envelope.id,
-        type=kind,
-        boot_id=envelope.boot_id,
-        wall_ms=envelope.wall_ms,
-        mono_ms=envelope.mono_ms,
-        clock=envelope.clock,
-        received_ms=received_ms,
-        body=body,
-    )
-    if inserted and had_number:
-        count(connection, USED_TWICE)
-    if not had_number:
-        add_number(connection, envelope.box, envelope.outbox, envelope.seq)
-    return inserted
+    return envelope.box, envelope.outbox, envelope.seq
 
 
-def _in_ledger(connection: Connection, envelope: Envelope) -> bool:
-    return (
-        connection.scalar(
-            select(events.c.id)
-            .where(events.c.box == envelope.box, events.c.outbox == envelope.outbox, events.c.seq == envelope.seq)
-            .limit(1)
-        )
-        is not None
-    )
+def _row_of(entry: Entry) -> dict[str, Any]:
+    envelope = entry.envelope
+    return {
+        "box": envelope.box,
+        "outbox": envelope.outbox,
+        "seq": envelope.seq,
+        "message_id": envelope.id,
+        "type": entry.kind,
+        "boot_id": envelope.boot_id,
+        "wall_ms": envelope.wall_ms,
+        "mono_ms": envelope.mono_ms,
+        "clock": envelope.clock,
+        "received_ms": entry.received_ms,
+        "body": entry.body,
+    }
 
 
-def _covers(connection: Connection, box: str, outbox: str, seq: int) -> bool:
-    here = and_(sequences.c.box == box, sequences.c.outbox == outbox)
-    return (
-        connection.scalar(
-            select(sequences.c.first_seq).where(here, sequences.c.first_seq <= seq, sequences.c.last_seq >= seq)
-        )
-        is not None
-    )
+def _ids_in_ledger(connection: Connection, keys: Sequence[Key]) -> dict[Key, set[str]]:
+    found: dict[Key, set[str]] = {}
+    if keys:
+        place = tuple_(events.c.box, events.c.outbox, events.c.seq)
+        query = select(events.c.box, events.c.outbox, events.c.seq, events.c.message_id).where(place.in_(keys))
+        for box, outbox, seq, message_id in connection.execute(query):
+            found.setdefault((box, outbox, seq), set()).add(message_id)
+    return found
+
+
+class _Numbers:
+    """The ranges of some outboxes, in memory until they are written."""
+
+    def __init__(self, connection: Connection, outboxes: set[tuple[str, str]]) -> None:
+        self._before: dict[tuple[str, str], dict[int, int]] = {outbox: {} for outbox in outboxes}
+        place = tuple_(sequences.c.box, sequences.c.outbox)
+        for row in connection.execute(select(sequences).where(place.in_(sorted(outboxes)))):
+            self._before[row.box, row.outbox][row.first_seq] = row.last_seq
+        self._now = {outbox: sorted(ranges.items()) for outbox, ranges in self._before.items()}
+
+    def covers(self, box: str, outbox: str, seq: int) -> bool:
+        """Is the number here?"""
+        ranges = self._now[box, outbox]
+        at = bisect_right(ranges, (seq, MAX_SEQ))
+        return at > 0 and ranges[at - 1][1] >= seq
+
+    def add(self, box: str, outbox: str, seq: int) -> None:
+        """Grow, join or begin a range, so that the ranges stay disjoint and never touch."""
+        if self.covers(box, outbox, seq):
+            return
+        ranges = self._now[box, outbox]
+        at = bisect_right(ranges, (seq, MAX_SEQ))
+        first = last = seq
+        begin = end = at
+        if at > 0 and ranges[at - 1][1] == seq - 1:
+            first, begin = ranges[at - 1][0], at - 1
+        if at < len(ranges) and ranges[at][0] == seq + 1:
+            last, end = ranges[at][1], at + 1
+        ranges[begin:end] = [(first, last)]
+
+    def write(self, connection: Connection) -> None:
+        """Bring the table to what stands in memory."""
+        gone, changed, begun = [], [], []
+        for (box, outbox), before in self._before.items():
+            now = dict(self._now[box, outbox])
+            whose = {"of_box": box, "of_outbox": outbox}
+            gone += [{**whose, "of_first": first} for first in before if first not in now]
+            changed += [
+                {**whose, "of_first": first, "last": last}
+                for first, last in now.items()
+                if before.get(first, last) != last
+            ]
+            begun += [
+                {"box": box, "outbox": outbox, "first_seq": first, "last_seq": last}
+                for first, last in now.items()
+                if first not in before
+            ]
+        if gone:
+            connection.execute(_RANGE_GONE, gone)
+        if changed:
+            connection.execute(_RANGE_GROWN, changed)
+        if begun:
+            connection.execute(insert(sequences), begun)
+
+
+MAX_SEQ = 2**63 - 1
+_ONE_RANGE = and_(
+    sequences.c.box == bindparam("of_box"),
+    sequences.c.outbox == bindparam("of_outbox"),
+    sequences.c.first_seq == bindparam("of_first"),
+)
+_RANGE_GONE = delete(sequences).where(_ONE_RANGE)
+_RANGE_GROWN = update(sequences).where(_ONE_RANGE).values(last_seq=bindparam("last"))
 
 
 def add_number(connection: Connection, box: str, outbox: str, seq: int) -> None:
-    """Grow, join or begin a range, so that the ranges stay disjoint and never touch."""
-    here = and_(sequences.c.box == box, sequences.c.outbox == outbox)
-    touching = connection.execute(
-        select(sequences.c.first_seq, sequences.c.last_seq).where(
-            here, or_(sequences.c.last_seq == seq - 1, sequences.c.first_seq == seq + 1)
-        )
-    ).all()
-    first = min([seq, *(row.first_seq for row in touching)])
-    last = max([seq, *(row.last_seq for row in touching)])
-    if len(touching) == 1 and touching[0].first_seq == first:
-        connection.execute(update(sequences).where(here, sequences.c.first_seq == first).values(last_seq=last))
-        return
-    for row in touching:
-        connection.execute(delete(sequences).where(here, sequences.c.first_seq == row.first_seq))
-    connection.execute(insert(sequences).values(box=box, outbox=outbox, first_seq=first, last_seq=last))
+    """The number is here, whatever the ledger says."""
+    numbers = _Numbers(connection, {(box, outbox)})
+    numbers.add(box, outbox, seq)
+    numbers.write(connection)
 
 
 def ranges_of(connection: Connection, box: str) -> dict[str, list[tuple[int, int]]]:

@@ -1,5 +1,6 @@
 """The tail of `changes`: what has been committed since a reader last looked. It works across processes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, select
@@ -7,7 +8,10 @@ from sqlalchemy import Connection, delete, func, insert, select
 from collector.store.schema import changes
 
 # Connection: for those who hold one and speak no SQL.
-__all__ = ["Change", "Connection", "changes_after", "newest_change", "note_change", "oldest_change", "prune_changes"]
+__all__ = [
+    "Change", "Connection", "changes_after", "newest_change", "note_change", "note_changes", "oldest_change",
+    "prune_changes",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,14 @@ def changes_after(connection: Connection, last: int, limit: int = 200) -> list[C
 
 def note_change(connection: Connection, kind: str, ref: str, now_ms: int) -> None:
     """Tell those who watch, once the transaction is committed."""
-    connection.execute(insert(changes).values(kind=kind, ref=ref, wall_ms=now_ms))
+    note_changes(connection, [(kind, ref, now_ms)])
+
+
+def note_changes(connection: Connection, noted: Sequence[tuple[str, str, int]]) -> None:
+    """The same of several: (kind, name, time)."""
+    if noted:
+        rows = [{"kind": kind, "ref": ref, "wall_ms": now_ms} for kind, ref, now_ms in noted]
+        connection.execute(insert(changes), rows)
 
 
 def prune_changes(connection: Connection, before_ms: int, limit: int = 5000) -> int:

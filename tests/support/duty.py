@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select
 
 from collector.store import boxes, clips, desk, episodes, incidents, ledger, presence, snapshots, users
 from collector.store.database import open_database, upsert
+from collector.store.episodes import Told
 from collector.store.live import note_change
 from collector.store.schema import camera_states, fleet_states, silences
 from collector.store.schema import episodes as episode_rows
@@ -148,7 +149,7 @@ class Duty:
             snapshot_sha256=None if picture is None else hashlib.sha256(picture).hexdigest(),
         )  # fmt: skip
         with self.database.write() as connection:
-            episodes.project(connection, self.envelope(box, body), body, received_ms or start_ms + 240)
+            episodes.project(connection, [Told(self.envelope(box, body), body, received_ms or start_ms + 240)])
             self.tell(connection, "episode", episode)
         if picture is not None:
             self.snapshot(box, episode, picture)
@@ -162,7 +163,8 @@ class Duty:
                 episode=episode, camera=camera, start_ms=start_ms, end_ms=end_ms, box=tuple(row.rectangle),
                 zones=tuple(row.zones), score=row.score, reason=reason,  # type: ignore[arg-type]
             )  # fmt: skip
-            episodes.project(connection, self.envelope(box, body), body, max(end_ms + 200, row.first_received_ms))
+            at_ms = max(end_ms + 200, row.first_received_ms)
+            episodes.project(connection, [Told(self.envelope(box, body), body, at_ms)])
             self.tell(connection, "episode", episode)
 
     def snapshot(self, box: str, episode: str, picture: bytes) -> str:

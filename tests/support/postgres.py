@@ -24,11 +24,16 @@ def server_programs() -> Path | None:
 
 
 class Postgres:
-    """`stop` and `start` cut and mend; `end` takes its folder away. PostgreSQL refuses to run as root."""
+    """`stop` and `start` cut and mend; `end` takes its folder away. PostgreSQL refuses to run as root.
 
-    def __init__(self, programs: Path) -> None:
+    `keep`: a folder that may hold a cluster already; its commits are synced, as an installation's are.
+    """
+
+    def __init__(self, programs: Path, keep: Path | None = None) -> None:
         self._programs = programs
-        self._folder = Path(tempfile.mkdtemp(prefix="vonggac-postgres-"))
+        self._folder = keep or Path(tempfile.mkdtemp(prefix="vonggac-postgres-"))
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._options = "" if keep else " -c fsync=off"
         self._as = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
         if self._as:
             owner = pwd.getpwnam("postgres")
@@ -36,18 +41,23 @@ class Postgres:
         self.port = free_port()
         self._made = 0
         self._data = str(self._folder / "data")
-        self._run("initdb", "--pgdata", self._data, "--auth", "trust", "--username", "vonggac", "--no-sync")
+        if not (self._folder / "data").exists():
+            self._run("initdb", "--pgdata", self._data, "--auth", "trust", "--username", "vonggac", "--no-sync")
         self.start()
 
     def start(self) -> None:
         """Returns when it answers."""
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''{self._options}"
         log = str(self._folder / "log")
         self._run("pg_ctl", "--pgdata", self._data, "--wait", "--log", log, "--options", options, "start")
 
     def stop(self) -> None:
         """As a power cut would."""
         self._run("pg_ctl", "--pgdata", self._data, "--mode", "immediate", "stop")
+
+    def shut_down(self) -> None:
+        """In order, with everything in its place."""
+        self._run("pg_ctl", "--pgdata", self._data, "--mode", "fast", "--wait", "stop")
 
     def _run(self, name: str, *arguments: str) -> None:
         command = [*self._as, str(self._programs / name), *arguments]
