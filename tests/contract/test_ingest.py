@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -148,6 +149,41 @@ def test_a_box_cannot_change_anothers_episode_or_clip(station: Station) -> None:
         kind, reason = last_kept_aside(station)
         assert (kind, "belongs to" in reason) == ("foreign", True)
     assert (tables(station)["episodes"], tables(station)["clips"]) == before
+
+
+def test_what_is_refused_in_a_batch_takes_no_other_with_it(station: Station) -> None:
+    station.intake.take(list(numbered(EVENTS[:1])))
+    news = dataclasses.replace(EVENTS[0], episode="01890a5d-ac96-774b-bcce-b302099a8058")
+    foreign = arrived(EVENTS[0], 1, box=OTHER)  # the episode is the first box's
+    outcomes = station.intake.take([arrived(news, 2), foreign, arrived(news, 2, box=OTHER), arrived(EVENTS[5], 3)])
+    assert [outcome.verdict for outcome in outcomes] == ["stored", "kept_aside", "kept_aside", "stored"]
+    assert [outcome.seq for outcome in outcomes] == [2, 1, 2, 3]  # each has its receipt
+    assert station.count("episodes") == 2
+    assert station.rows("sequences", "box", "first_seq", "last_seq") == [(sample.BOX, 1, 3), (OTHER, 1, 2)]
+
+
+def test_a_batch_costs_the_database_the_same_however_many_events_it_holds(station: Station) -> None:
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        asked.append(statement)
+
+    def batch(first: int, count: int) -> int:
+        asked.clear()
+        bodies = [
+            dataclasses.replace(EVENTS[0], episode=f"01890a5d-ac96-774b-bcce-{number:012d}")
+            for number in range(first, first + count)
+        ]
+        station.intake.take([arrived(body, number) for number, body in enumerate(bodies, first)])
+        return len(asked)
+
+    batch(1, 1)
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        assert batch(2, 2) == batch(4, 100)
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+    assert station.count("episodes") == 103
 
 
 def test_a_box_that_is_not_registered_gets_no_receipt_until_it_is(station: Station) -> None:
