@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.test_shift import until
+from tests.browser.seen import until
 from tests.integration.web.test_map import GATE, a_plan
 
 pytestmark = pytest.mark.chromium

@@ -1,9 +1,16 @@
-"""The real web on a real uvicorn, on a free loopback port, in a thread of the test."""
+"""The real web on a real uvicorn, on a free loopback port, in a thread of the test.
 
+    python -m tests.support.web_server FOLDER DATABASE_URL
+
+the same as a program, which says its address and ends with its standard input.
+"""
+
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import uvicorn
@@ -40,3 +47,16 @@ def serving(duty: Duty, clock: Clock | None = None, settings: WebSettings = VIET
         server.should_exit = True
         thread.join(10)
         assert not thread.is_alive(), "the web server did not end within 10 s"
+
+
+def main() -> None:
+    folder, url = sys.argv[1:]
+    duty = Duty(Path(folder), url=url)
+    with serving(duty) as address:
+        print(address, flush=True)
+        sys.stdin.read()
+    duty.database.close()
+
+
+if __name__ == "__main__":
+    main()
