@@ -6,16 +6,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Hook:
-    """`got` holds the incidents that were told, in order of arrival, repetitions too."""
+    """`got` holds what `names` found in each alert (its incident), in order of arrival, repetitions too."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, names: str = r"/incidents/([0-9a-f-]{36})") -> None:
         self.got: list[str] = []
         hook = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
-                found = re.search(r"/incidents/([0-9a-f-]{36})", body)
+                found = re.search(names, body)
                 hook.got.append(found[1] if found else "")
                 self.send_response(200)
                 self.end_headers()

@@ -1,11 +1,5 @@
 """Delivery from the durable queue: claim, send, mark, and the power going between any two of them."""
 
-import os
-import signal
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from collector.alerts.channels.protocol import ChannelBusy, ChannelRefused
@@ -15,11 +9,6 @@ from collector.alerts.rules import Rule
 from collector.store.alerts import undelivered
 from tests.integration.alerts.desk import NOW, Crash, Desk, Phone
 from tests.support.clock import FakeClock
-from tests.support.databases import fresh_url
-from vonggac.daemon.clock import SystemClock
-from vonggac.daemon.crash_points import VARIABLE
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -215,34 +204,3 @@ def test_no_picture_is_even_looked_for_on_a_channel_that_may_not_carry_one(ringi
     phone = Phone(may_carry_pictures=False)
     ringing.delivery(phone, picture_of=never).step(lambda: NOW)
     assert [picture for _, _, picture in phone.got] == [None]
-
-
-def deliver(folder: Path, url: str, point: str | None) -> int:
-    """A process of its own that delivers until it is done or, at the point, killed as by a power cut; its exit code."""
-    environment = {**os.environ, **({} if point is None else {VARIABLE: point})}
-    command = [sys.executable, "-m", "tests.support.deliverer", url, str(folder / "sent")]
-    return subprocess.run(command, env=environment, cwd=ROOT, check=False, timeout=60).returncode
-
-
-@pytest.mark.parametrize(
-    "kills", [3, pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(900)])], ids=["quick", "a hundred"]
-)
-def test_a_process_that_is_killed_at_every_step_of_delivery_loses_nothing(tmp_path: Path, kills: int) -> None:
-    url = fresh_url(tmp_path)
-    desk = Desk(tmp_path, (Rule(name="r", channels=("phone",), cool_down_s=0),), url)
-    now_ms, alerts = SystemClock().wall_ms(), 10 + kills // 2
-    for index in range(alerts):
-        desk.add_camera("hop-1", f"cam{index}")
-        desk.hear(f"e{index}", now_ms, camera=f"hop-1/cam{index}")
-    while desk.loop.step(now_ms):
-        pass
-    for index in range(kills):
-        point = ("alert.claimed", "alert.sent", "alert.marked")[index % 3]
-        assert deliver(tmp_path, url, point) == -signal.SIGKILL, f"kill {index} at {point}"
-    assert deliver(tmp_path, url, None) == 0
-    sent = [line.split()[0] for line in (tmp_path / "sent").read_text().splitlines()]
-    assert set(sent) == set(desk.alerts("id")), "an alert was lost"
-    assert len(sent) - alerts <= kills
-    assert len(sent) - alerts == kills // 3, "only what was sent and not marked is sent again"
-    assert set(desk.alerts("state")) == {"sent"}
-    desk.database.close()
