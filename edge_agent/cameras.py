@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from edge_agent.camera.attention import Attention, RestPolicy
+from edge_agent.camera.attention import SMALL_STREAM, Attention, RestPolicy
 from edge_agent.camera.capture import Capture
 from edge_agent.camera.reader import Deadlines
 from edge_agent.camera.ring import PacketRing
@@ -119,7 +119,7 @@ def build_camera(
             stop=stop,
             on_packet=recorder.on_packet if copies else None,
             on_frame=lookout.on_frame if looks else None,
-            attention=Attention(RestPolicy(prompt=stream == "sub")) if looks else None,
+            attention=Attention(SMALL_STREAM if stream == "sub" else RestPolicy()) if looks else None,
             on_state=_follow(stream, lookout, recorder, copies=copies, looks=looks),
             deadlines=deadlines,
         )

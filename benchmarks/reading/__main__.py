@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.detection.videos import SUFFIXES, labels_of
 from benchmarks.reading.films import GOPS_S, RATES, Film, encode, original, with_calms
-from edge_agent.camera.attention import Attention, RestPolicy
+from edge_agent.camera.attention import SMALL_STREAM, Attention, RestPolicy
 from edge_agent.camera.frames import Frame, Interest
 from edge_agent.camera.gaze import Gaze, Seen
 from edge_agent.camera.reader import Deadlines, open_reader
@@ -29,7 +29,7 @@ from edge_agent.vision.settings import MotionSettings
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 _TOLERANCE_S = 1.0
-POLICIES = {"only stream": RestPolicy(), "beside a large one": RestPolicy(prompt=True)}
+POLICIES = {"only stream": RestPolicy(), "beside a large one": SMALL_STREAM}
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,13 @@
 """Decodes of one opened stream what attention asks for, and shows it to whoever looks, in order of time.
 
-Rules: pictures at rest come from key frames decoded by themselves; what stirs is followed back through the packets
-kept since the last calm key frame. Who looks sees each picture once, never an earlier one after a later one.
+Rules: pictures that are looked at at rest come from key frames; what stirs is followed back through the packets kept
+since the last calm key frame. Who looks sees each picture once, never an earlier one after a later one.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge_agent.camera.attention import KEYS_APART_MS, LONGEST_REST_MS, Attention
+from edge_agent.camera.attention import KEYS_APART_MS, LONGEST_REST_MS, UNSEEN_MS, Attention
 from edge_agent.camera.frames import Frame, Interest
 from edge_agent.camera.glance import Glance, cells_of
 from edge_agent.camera.packets import Packet
@@ -17,7 +17,6 @@ from edge_agent.camera.unavailable import CameraUnavailable
 Look = Callable[[Frame], Interest]
 """Looks at a picture and says what it is worth."""
 
-_GATHER_S = 0.37
 _HOPELESS_DECODE_ERRORS = 50  # in a row: the decoder and the stream do not fit any more
 
 
@@ -45,9 +44,9 @@ class Gaze:
         seen.errors_in_a_row = 0
         self._glance = Glance()
         self._key_glance = Glance()
-        self._key_unjudged = self._key_busy = self._kept_key_calm = False
         self._waiting: list[Frame] = []  # decoded, not looked at: would be, if something stirred now
         self._kept: list[Packet] = []  # since the key frame before, or at rest since the one looked at last
+        self._peeked = 0  # so many of them the decoder has behind it, at rest
         self._looked_ms = self._key_glanced_ms = float("-inf")
         if attention is not None:
             attention.opened()
@@ -59,7 +58,7 @@ class Gaze:
             for frame in self._decoded(packet):
                 self._show(frame)
             return
-        self._reader.gather_s = _GATHER_S if attention.patient else 0.0
+        self._reader.gather_s = attention.gather_s
         told = attention.packet(packet.mono_ms, len(packet.data), packet.is_key)
         if not attention.resting and (packet.is_key or self._kept) and attention.rest(packet.mono_ms):
             for frame in self._flushed():
@@ -74,7 +73,10 @@ class Gaze:
             self._kept.append(packet)
         else:
             self._kept.clear()
-        for frame in self._decoded(packet):
+        frames = self._decoded(packet)
+        if told and frames and self._key_glance.would_differ(cells_of(frames[-1].luma)):
+            attention.noticed(packet.mono_ms)
+        for frame in frames:
             self._consider(attention, frame)
 
     def finish(self) -> None:
@@ -94,38 +96,46 @@ class Gaze:
     def _rest(self, attention: Attention, packet: Packet, told: bool) -> None:
         since_ms = packet.mono_ms - self._kept[0].mono_ms if self._kept else LONGEST_REST_MS
         self._kept.append(packet)
-        if told or since_ms > LONGEST_REST_MS:
+        if since_ms > LONGEST_REST_MS:
             self._follow_back(attention, packet.mono_ms)
         elif packet.is_key and since_ms >= KEYS_APART_MS:
-            self._judge_key(attention)
-            frame = self._alone(packet)
+            frame = self._key_picture(packet)
             cells = None if frame is None else cells_of(frame.luma)
             if frame is None or cells is None or self._key_glance.differs(cells):
                 self._follow_back(attention, packet.mono_ms)
                 return
             self._kept = [packet]
-            interest = self._show(frame)
-            attention.looked(frame.mono_ms, interest)
-            self._kept_key_calm = interest == "none"
-            self._key_glance.keep(calm=self._kept_key_calm)
+            interest = self._look_at(attention, frame)
+            self._key_glance.keep(frame.mono_ms)
             self._glance.differs(cells)
-            self._glance.keep(calm=False)
+            self._glance.keep(frame.mono_ms)
             if interest != "none" or not attention.rest(frame.mono_ms):
                 self._follow_back(attention, frame.mono_ms)
+        elif told and self._peek():
+            self._follow_back(attention, packet.mono_ms)
 
-    def _alone(self, packet: Packet) -> Frame | None:
-        """The picture of a key frame, decoded with nothing before or behind it."""
+    def _key_picture(self, packet: Packet) -> Frame | None:
+        """The picture of a key frame, decoded with nothing before it."""
         try:
-            frames = self._reader.decode_alone(packet)
+            frames, goes_on = self._reader.decode_key(packet)
         except CameraUnavailable as error:
             self._fail(error)
             return None
+        self._peeked = int(goes_on)
         self._count(len(frames))
         return frames[0] if frames else None
 
+    def _peek(self) -> bool:
+        """Decode up to now: does the newest picture differ from the key frame that was looked at last?"""
+        if not self._peeked:
+            self._reader.restart_decoder(self._looked_ms)
+        behind, self._peeked = self._kept[self._peeked :], len(self._kept)
+        frames = [frame for packet in behind for frame in self._decoded(packet)[-1:]][-1:]
+        return any(self._key_glance.would_differ(cells_of(frame.luma)) for frame in frames)
+
     def _follow_back(self, attention: Attention, now_ms: float) -> None:
         attention.wake(now_ms)
-        kept = list(self._kept)
+        kept, self._peeked = list(self._kept), 0
         self._reader.restart_decoder(self._looked_ms)
         for packet in kept:
             for frame in self._decoded(packet):
@@ -162,36 +172,30 @@ class Gaze:
                 self._waiting.clear()
             self._waiting.append(frame)
             if due or differs:
-                interest = self._look_at_waiting(attention)
+                self._look_at_waiting(attention)
                 if glanced:
-                    self._glance.keep(calm=interest == "none")
+                    self._glance.keep(now_ms)
             else:
                 attention.candidate(now_ms)
         if frame.is_key and now_ms - self._key_glanced_ms >= KEYS_APART_MS:
             self._key_glanced_ms = now_ms
-            self._judge_key(attention)
             if self._key_glance.differs(cells_of(frame.luma)):
-                attention.key_differs(now_ms)
-            self._key_unjudged, self._key_busy = True, attention.busy
+                attention.noticed(now_ms)
+            self._key_glance.keep(now_ms)
 
-    def _judge_key(self, attention: Attention) -> None:
-        """Of the key frame before this one: what moved in it is known only now.
-
-        A difference is usual only if nothing moved in either of the two pictures. Otherwise whoever goes the same way
-        a second time would be taken for what this place does.
-        """
-        if self._key_unjudged:
-            self._key_unjudged = False
-            calm = not (attention.busy or self._key_busy)
-            self._key_glance.keep(calm=calm and self._kept_key_calm)
-            self._kept_key_calm = calm
-
-    def _look_at_waiting(self, attention: Attention) -> Interest:
+    def _look_at_waiting(self, attention: Attention) -> None:
         waiting, self._waiting = self._waiting, []
-        interest: Interest = "none"
         for frame in waiting:
-            interest = self._show(frame)
-            attention.looked(frame.mono_ms, interest)
+            self._look_at(attention, frame)
+
+    def _look_at(self, attention: Attention, frame: Frame) -> Interest:
+        interest = self._show(frame)
+        attention.looked(frame.mono_ms, interest)
+        for glance in (self._glance, self._key_glance):
+            if attention.busy:
+                glance.forget()
+            else:
+                glance.calm(frame.mono_ms - UNSEEN_MS)
         return interest
 
     def _show(self, frame: Frame) -> Interest:

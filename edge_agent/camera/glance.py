@@ -5,6 +5,7 @@ remains counts where it exceeds what that cell did lately while nothing moved (l
 costs a look; a no lets a look wait, for a bounded time (see attention.py).
 """
 
+from collections import deque
 from typing import Any
 
 import cv2
@@ -17,6 +18,7 @@ _MARGIN = 1.5
 _SHY = 24.0  # divided by 4 and the calm looks so far: what a cell usually does is not known yet
 _FADES = 0.997  # a calm look: what a cell did is half forgotten after 230 of them
 _SEVERAL = 2
+_MOST_UNJUDGED = 32
 _SPREAD = np.ones((3, 3), np.uint8)
 
 Cells = NDArray[Any]
@@ -31,7 +33,7 @@ def cells_of(luma: NDArray[Any]) -> Cells:
 
 
 class Glance:
-    """Compares each picture with the last one that `keep` was told of."""
+    """Compares each picture with the last one kept; told later which of those were of a calm scene."""
 
     def __init__(self) -> None:
         self._kept: Cells | None = None
@@ -41,33 +43,54 @@ class Glance:
         self._latest: Cells = self._limit
         self._difference: Cells | None = None
         self._calm_looks = 0
+        self._unjudged: deque[tuple[float, Cells]] = deque(maxlen=_MOST_UNJUDGED)
 
     def differs(self, cells: Cells) -> bool:
         """Whether a picture's cells differ from those of the picture kept; True while none is."""
         self._latest = cells
+        self._difference = self._compared(cells)
+        return self._difference is None or self._is_much(self._difference)
+
+    def would_differ(self, cells: Cells) -> bool:
+        """The same of a picture that is not to be kept."""
+        difference = self._compared(cells)
+        return difference is None or self._is_much(difference)
+
+    def _compared(self, cells: Cells) -> Cells | None:
         if self._kept is None or self._kept.shape != cells.shape:
-            self._kept, self._difference = None, None
-            return True
-        light = round(float(cv2.mean(self._latest)[0]) - self._kept_mean)
+            return None
+        light = round(float(cv2.mean(cells)[0]) - self._kept_mean)
         as_lit = self._kept
         if light != 0:
             as_lit = np.clip(self._kept.astype(np.int16) + light, 0, 255).astype(np.uint8)
-        self._difference = cv2.absdiff(self._latest, as_lit)
-        excess = cv2.subtract(self._difference, self._limit)
+        return cv2.absdiff(cells, as_lit)
+
+    def _is_much(self, difference: Cells) -> bool:
+        excess = cv2.subtract(difference, self._limit)
         found = cv2.countNonZero(excess)
         return found >= _SEVERAL or (found > 0 and bool(excess.max() > _LEAST))
 
-    def keep(self, *, calm: bool) -> None:
-        """The picture of the last `differs` is the one to compare with; `calm`: nothing moved in it."""
+    def keep(self, t_ms: float) -> None:
+        """The picture of the last `differs` is the one to compare with; what it shows of calm is told later."""
         if self._limit.shape != self._latest.shape:
             self._usual = np.zeros(self._latest.shape, np.float32)
             self._limit = np.full(self._latest.shape, _LEAST + _SHY / 4, np.uint8)
             self._calm_looks = 0
-        elif calm and self._difference is not None:
+            self._unjudged.clear()
+        elif self._difference is not None:
+            self._unjudged.append((t_ms, self._difference))
+        self._kept, self._kept_mean = self._latest, float(cv2.mean(self._latest)[0])
+
+    def calm(self, until_ms: float) -> None:
+        """Nothing moved in the pictures kept up to `until_ms`: so a cell changes by itself."""
+        while self._unjudged and self._unjudged[0][0] <= until_ms:
             self._usual *= np.float32(_FADES)
-            np.maximum(self._usual, self._difference, out=self._usual)
+            np.maximum(self._usual, self._unjudged.popleft()[1], out=self._usual)
             self._calm_looks += 1
             shy = _SHY / (4 + self._calm_looks)
             limit = cv2.convertScaleAbs(self._usual, alpha=_MARGIN, beta=shy)
             self._limit = np.maximum(cv2.dilate(limit, _SPREAD), np.uint8(_LEAST))
-        self._kept, self._kept_mean = self._latest, float(cv2.mean(self._latest)[0])
+
+    def forget(self) -> None:
+        """Something moved in the last pictures: they are no measure of calm."""
+        self._unjudged.clear()

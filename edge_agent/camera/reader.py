@@ -200,12 +200,18 @@ class Reader:
         held, self._held = self._held, []
         return held + [self._frame(picture) for picture in pictures]
 
-    def decode_alone(self, packet: Packet) -> list[Frame]:
-        """The picture of a key frame, with nothing before or behind it; the decoder then stands as if just opened."""
+    def decode_key(self, packet: Packet) -> tuple[list[Frame], bool]:
+        """The picture of a key frame, with nothing before it; and whether the decoder can go on behind it.
+
+        If not, because it holds pictures back, it then stands as if just opened.
+        """
         self.restart_decoder(packet.mono_ms)
-        frames = self.decode(packet) + self.flush()
+        frames = self.decode(packet)
+        if frames:
+            return frames, True
+        frames = self.flush()
         self.restart_decoder(packet.mono_ms)
-        return frames
+        return frames, False
 
     def restart_decoder(self, shown_ms: float) -> None:
         """Forget all pictures: the next packet is a key frame. Those of `shown_ms` and before have been seen."""

@@ -78,6 +78,7 @@ class RtspSession:
         self._drained = False
         self.caught_up = False
         self._socket = socket.create_connection((parts.hostname, parts.port or _PORT), open_s)
+        self._timeout_s = open_s
         try:
             self.offer = self._begin()
         except BaseException:
@@ -178,7 +179,7 @@ class RtspSession:
             self._at, self._end = 0, left
         while not self._stop.is_set():
             left_s = self._deadline - time.monotonic()
-            self._socket.settimeout(min(_SLICE_S, max(_SHORTEST_S, left_s)))
+            self._wait_at_most(min(_SLICE_S, max(_SHORTEST_S, left_s)))
             try:
                 size = self._socket.recv_into(self._view[self._end :])
             except TimeoutError:
@@ -189,6 +190,11 @@ class RtspSession:
             self._drained = self._end < _BUFFER_BYTES
             return size > 0
         return False
+
+    def _wait_at_most(self, seconds: float) -> None:
+        if seconds != self._timeout_s:  # setting it costs a system call
+            self._timeout_s = seconds
+            self._socket.settimeout(seconds)
 
     def _take_apart(self) -> None:
         """Everything whole that lies in the buffer: pictures, answers, the end."""

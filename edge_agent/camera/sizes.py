@@ -1,71 +1,68 @@
-"""What the sizes of a stream's packets tell: more bytes than a calm picture needs, that something stirs. PURE.
+"""What the sizes of a stream's packets tell: bytes rise above what they just were, so something may stir. PURE.
 
-A camera with a rate control that follows the picture spends bytes where something moves; one that fills a fixed budget,
-or codes noise, tells nothing. This only listens; whether to believe it is decided by experience (see attention.py).
-Sizes are compared as logarithms, for each place behind the key frame apart: encoders treat the first ones differently.
+A camera whose rate control follows the picture spends bytes where something moves; one that fills a fixed budget, or
+codes noise, tells nothing. A rise is the mean logarithm of the last sizes less the median of those before: leaves in a
+wind are loud, but swell slowly. It tells when it exceeds all but a few in a hundred of the rises of a calm scene: being
+wrong so often costs little, since only the pictures up to now are decoded then (see gaze.py). Whether a camera's sizes
+are to be relied on is decided by experience (see attention.py).
 """
 
 import math
 from collections import deque
+from itertools import islice
 
-_PLACES = 6
-_WINDOW_MS = 350.0
-_KEPT_MS = 5_000.0
+_NOW_MS = 220.0
+_BEFORE_MS = 1_700.0  # a gust takes about as long to swell
+_LEAST_BEFORE = 6
+_KEPT_MS = 5_600.0
 _FEW_BYTES = 40  # headers: below this a packet says "as before" and no more
-_LEAST_MARGIN = 0.12
-_MOST_MARGIN = 2.0
-_LEARNS = 0.05
-_FADES_MS = 90_000.0  # the loudest calm is half forgotten after about a minute
-_FORGIVES = 0.25  # what was cried for nothing is forgotten so much slower: a false cry in some minutes costs little
+_LEAST_RISE = 0.04
+_FIRST_RISE = 0.25
+_LEARNS = 0.03
 
 
 class Sizes:
     """Fed with every packet of a stream; then told, later, which of them were of a calm scene."""
 
-    def __init__(self) -> None:
-        self._usual: list[float | None] = [None] * _PLACES
-        self._place = 0
-        self._unjudged: deque[tuple[float, float, int, float]] = deque()  # (t_ms, log size, place, level)
-        self._excesses: deque[tuple[float, float]] = deque()
-        self._loudest = 0.0
-        self._calm_ms = -math.inf
-        self._margin = 2 * _LEAST_MARGIN
+    def __init__(self, wrong_share: float) -> None:
+        """`wrong_share`: of a calm scene's packets, so many may tell."""
+        self._wrong_share = wrong_share
+        self._behind_key = True
+        self._sizes: deque[tuple[float, float]] = deque()  # (t_ms, log size)
+        self._unjudged: deque[tuple[float, float]] = deque()  # (t_ms, rise)
+        self._limit = _FIRST_RISE
 
     def take(self, t_ms: float, size: int, is_key: bool) -> bool:
-        """Listen to a packet; True when the last ones say that something stirs."""
-        if is_key:
-            self._place = 0
+        """Listen to a packet; True when the last ones say that something may stir."""
+        # Encoders spend another amount on what directly follows a key frame.
+        if is_key or self._behind_key:
+            self._behind_key = is_key
             return False
-        place, self._place = self._place, min(_PLACES - 1, self._place + 1)
-        loud = math.log(size + _FEW_BYTES)
-        usual = self._usual[place]
-        excesses = self._excesses
-        excesses.append((t_ms, 0.0 if usual is None else loud - usual))
-        while excesses[0][0] < t_ms - _WINDOW_MS:
-            excesses.popleft()
-        level = sum(excess for _, excess in excesses) / len(excesses)
-        self._unjudged.append((t_ms, loud, place, level))
+        sizes = self._sizes
+        sizes.append((t_ms, math.log(size + _FEW_BYTES)))
+        while sizes[0][0] < t_ms - _BEFORE_MS:
+            sizes.popleft()
+        now = 2
+        while now < len(sizes) and sizes[-now - 1][0] > t_ms - _NOW_MS:
+            now += 1
+        before = len(sizes) - now
+        if before < _LEAST_BEFORE:
+            return False
+        usual = sorted(loud for _, loud in islice(sizes, before))[before // 2]
+        rise = sum(loud for _, loud in islice(sizes, before, None)) / now - usual
+        self._unjudged.append((t_ms, rise))
         if self._unjudged[0][0] < t_ms - _KEPT_MS:
             self._unjudged.popleft()
-        return level > self._loudest + self._margin
+        return rise > self._limit
 
     def calm(self, until_ms: float) -> None:
-        """Nothing moved up to `until_ms`: that is what calm sounds like."""
+        """Nothing moved up to `until_ms`: so sizes rise and fall by themselves."""
         unjudged = self._unjudged
         while unjudged and unjudged[0][0] <= until_ms:
-            t_ms, loud, place, level = unjudged.popleft()
-            usual = self._usual[place]
-            self._usual[place] = loud if usual is None else usual + _LEARNS * (loud - usual)
-            faded = math.exp(-min(1000.0, max(0.0, t_ms - self._calm_ms)) / _FADES_MS)
-            self._loudest = max(level, self._loudest * faded, 0.0)
-            self._margin = max(_LEAST_MARGIN, self._margin * (1 - (1 - faded) * _FORGIVES))
-            self._calm_ms = t_ms
-
-    def judge(self, right: bool) -> None:
-        """What they told was something, or nothing: who cries wolf has to cry louder."""
-        self._margin = min(_MOST_MARGIN, max(_LEAST_MARGIN, self._margin * (0.7 if right else 1.5)))
+            _, rise = unjudged.popleft()
+            step = 1 - self._wrong_share if rise > self._limit else -self._wrong_share
+            self._limit = max(_LEAST_RISE, self._limit + _LEARNS * step)
 
     def forget(self) -> None:
         """Something moved in the last packets: they are no measure of calm."""
         self._unjudged.clear()
-        self._excesses.clear()

@@ -25,6 +25,8 @@ Image = NDArray[Any]
 Kind = Literal["covered", "turned", "defocused", "black", "white", "frozen"]
 
 STEP_MS = 700.0
+WELL_STEP_MS = 1_900.0
+"""While the scene is known and all is well: what begins just behind such a look is told within five seconds still."""
 TOLD_AFTER_MS = 2_700.0
 OVER_AFTER_MS = 2_000.0
 ACCEPTED_AFTER_S = 6 * 3600.0
@@ -62,7 +64,8 @@ TamperEvent = TamperStarted | TamperEnded
 
 
 class PictureHealth:
-    """Looks at one camera's luma pictures in order of time, about every 0.7 s; any size, which may change."""
+    """Looks at one camera's luma pictures in order of time, every 0.7 or, all being well, 1.9 s; any size, which may
+    change."""
 
     def __init__(self) -> None:
         self._structure = Structure()
@@ -85,6 +88,11 @@ class PictureHealth:
         """What is wrong now."""
         return None if self._told is None else self._told.kind
 
+    @property
+    def _all_well(self) -> bool:
+        well = self._told is None and self._suspected_ms is None and self._freshness.stale_since_ms is None
+        return well and self._structure.known
+
     def gap(self) -> None:
         """Pictures stopped coming. What was told stays told: a camera may be turned while its cable is out."""
         self._freshness.gap()
@@ -99,7 +107,7 @@ class PictureHealth:
     def look(self, luma: Image, t_ms: float) -> TamperEvent | None:
         """`luma` is (H, W) uint8, `t_ms` any monotonic milliseconds. Returns what began or ended, if anything did."""
         self._freshness.look(luma, t_ms)
-        if 0 <= t_ms - self._sampled_ms < STEP_MS:
+        if 0 <= t_ms - self._sampled_ms < (WELL_STEP_MS if self._all_well else STEP_MS):
             return None
         dt_s = min(5.0, max(0.05, (t_ms - self._sampled_ms) / 1000))
         self._sampled_ms = t_ms

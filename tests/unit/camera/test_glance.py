@@ -16,16 +16,17 @@ def street(seed: int = 1, noise: float = 2.0, size: tuple[int, int] = SIZE) -> n
 
 def used_to(pictures: list[np.ndarray]) -> Glance:
     glance = Glance()
-    for picture in pictures:
+    for number, picture in enumerate(pictures):
         glance.differs(cells_of(picture))
-        glance.keep(calm=True)
+        glance.keep(number)
+        glance.calm(number)
     return glance
 
 
 def test_the_first_picture_and_one_of_another_size_differ() -> None:
     glance = Glance()
     assert glance.differs(cells_of(street()))
-    glance.keep(calm=True)
+    glance.keep(0)
     assert not glance.differs(cells_of(street(2)))
     assert glance.differs(cells_of(street(2, size=(180, 320))))
 
@@ -64,11 +65,36 @@ def test_leaves_that_always_move_are_known_and_a_person_elsewhere_still_differs(
     assert glance.differs(cells_of(with_person))
 
 
+def test_who_came_this_way_before_differs_again() -> None:
+    """What was seen before it was known for a person is no measure of calm."""
+    glance = used_to([street(seed) for seed in range(20)])
+    with_person = street(50)
+    with_person[200:260, 0:20] = 20
+    assert glance.differs(cells_of(with_person))
+    glance.keep(20)
+    glance.forget()
+    assert glance.differs(cells_of(street(51)))
+    glance.keep(21)
+    glance.forget()
+    assert not glance.differs(cells_of(street(52)))
+    glance.keep(22)
+    glance.calm(22)
+    assert glance.would_differ(cells_of(with_person))
+
+
+def test_a_picture_that_is_only_tried_changes_nothing() -> None:
+    glance = used_to([street(seed) for seed in range(5)])
+    with_person = street(50)
+    with_person[200:260, 300:330] = 20
+    assert glance.would_differ(cells_of(with_person))
+    assert not glance.differs(cells_of(street(9)))
+
+
 @pytest.mark.parametrize("size", [(8, 8), (100, 120), (1080, 1920), (33, 1001)])
 def test_pictures_of_any_size_are_compared(size: tuple[int, int]) -> None:
     glance = Glance()
     glance.differs(cells_of(np.full(size, 90, np.uint8)))
-    glance.keep(calm=True)
+    glance.keep(0)
     assert not glance.differs(cells_of(np.full(size, 91, np.uint8)))
     changed = np.full(size, 90, np.uint8)
     changed[: size[0] // 2, : size[1] // 2] = 220
