@@ -49,7 +49,7 @@ NEAR_MS = 500.0
 """What is noticed so long before a thing begins may still be its doing."""
 PROMPT_MS = 200.0
 """Noticed no later than this after full decoding is at once: less than confirming a thing takes besides."""
-RESTING_GATHER_S = 0.12
+RESTING_GATHER_S = 0.2
 KNOWN_GATHER_S = 0.37
 UNSEEN_MS = 1_200.0
 """A thing moves for so long at most before it is known to."""
@@ -69,7 +69,7 @@ class RestPolicy:
     wrong_share: float = 0.03
 
 
-SMALL_STREAM = RestPolicy(wrong_share=0.1)
+SMALL_STREAM = RestPolicy(wrong_share=0.06)
 
 
 class Attention:
