@@ -1,8 +1,9 @@
 """Motion and DVR-Scan over a file, as programs of their own: when each saw something move.
 
-Motion plays a file at its own pace, a little slow on a busy machine, and some time passes until it sees that the file
-is over: both are told from how long files of different lengths take. It tells every frame in which it detects
-motion; episodes are made of those with gaps of under three seconds. DVR-Scan is asked for the same gap, without lead.
+Motion plays a file at the file's pace and may pass pictures over on a busy machine, so the clock says little of which
+picture it saw. It is given a copy whose pictures carry their number in a band below, which a mask hides from its
+detection, and keeps each picture in which it detects motion. Episodes are made of those with gaps of under three
+seconds. DVR-Scan is asked for the same gap, without lead.
 """
 
 import re
@@ -10,19 +11,24 @@ import shutil
 import subprocess
 import tempfile
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
+from benchmarks.detection import films, videos
 from benchmarks.detection.scores import Span
+from benchmarks.detection.videos import Frame, Picture
 
 GAP_S = 3.0
 MOTION = {"Motion": (), "Motion 300": ("threshold 300",)}
 """Its defaults but for the size, which is the file's; and with the threshold that finds smaller things."""
+SIDES = 8
+"""Motion takes sides that are multiples of this."""
+BAND, BITS = 16, 16
+"""Height of the band with the number, in pixels, and its blocks."""
 DVR_SCAN = "DVR-Scan"
 
 
@@ -32,66 +38,65 @@ def available(dvr_scan: str) -> tuple[str, ...]:
     return (*found, DVR_SCAN) if shutil.which(dvr_scan) else found
 
 
-@dataclass(frozen=True)
-class Played:
-    """When Motion detected something, since it began to play a file, and when it saw that the file was over."""
-
-    length_s: float
-    took_s: float
-    seen_s: list[float]
-
-
-def in_time(plays: list[Played]) -> list[list[float]]:
-    """The detections in seconds of each file."""
-    pace = 1.0
-    if len({played.length_s for played in plays}) > 1:
-        pace = float(np.polyfit([played.length_s for played in plays], [played.took_s for played in plays], 1)[0])
-    return [[at_s / pace for at_s in played.seen_s] for played in plays]
+def _numbered(given: Iterable[Frame]) -> Iterator[Frame]:
+    """Each picture at sizes that Motion takes, with its number as black and white blocks in a band below it."""
+    for number, (at_s, picture) in enumerate(given):
+        height, width = (side // SIDES * SIDES for side in picture.shape)
+        band = np.zeros((BAND, width), np.uint8)
+        step = width // BITS
+        for bit in range(BITS):
+            band[:, bit * step : (bit + 1) * step] = 255 * (number >> bit & 1)
+        yield at_s, np.vstack((picture[:height, :width], band))
 
 
-def motion_plays(path: Path, name: str, size: tuple[int, int], fps: float, length_s: float) -> Played:
-    """Lets Motion play a file. Takes as long as the file is."""
-    # Its sizes are multiples of eight.
-    width, height = (side // 8 * 8 for side in size)
-    with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder) / "motion.conf"
+def _number_of(picture: Picture) -> int:
+    height, width = picture.shape
+    step = width // BITS
+    blocks = [picture[height - BAND + 4 : height - 4, bit * step + 3 : (bit + 1) * step - 3] for bit in range(BITS)]
+    return sum(1 << bit for bit, block in enumerate(blocks) if block.mean() > 127)
+
+
+def motion_plays(path: Path, name: str) -> list[float]:
+    """Lets Motion play a file, at the file's own pace; the times of the pictures in which it detected motion."""
+    times = [at_s for at_s, _ in videos.frames(path)]
+    fps = len(times) / times[-1]
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        films.write(_numbered(videos.frames(path)), folder / "numbered.mkv", fps)
+        height, width = next(_numbered(videos.frames(path)))[1].shape
+        mask = np.full((height, width), 255, np.uint8)
+        mask[height - BAND :] = 0
+        cv2.imwrite(str(folder / "mask.pgm"), mask)
+        (folder / "found").mkdir()
         lines = [
-            *("daemon off", "log_level 6", "webcontrol_port 0", "stream_port 0", "pre_capture 0"),
-            *("movie_output off", "picture_output off", f"event_gap {GAP_S:.0f}", "on_motion_detected echo moving"),
-            *(f"netcam_url file://{path}", f"width {width}", f"height {height}"),
-            *(f"framerate {max(2, round(fps))}", f"target_dir {folder}", *MOTION[name]),
+            *("daemon off", "log_level 6", "webcontrol_port 0", "stream_port 0", "movie_output off", "pre_capture 0"),
+            *("picture_output on", "picture_quality 90", "picture_filename %v-%Y%m%d%H%M%S-%q"),
+            *(f"netcam_url file://{folder / 'numbered.mkv'}", f"width {width}", f"height {height}"),
+            *(f"framerate {max(2, round(fps))}", f"mask_file {folder / 'mask.pgm'}", f"event_gap {GAP_S:.0f}"),
+            *(f"target_dir {folder / 'found'}", *MOTION[name]),
         ]
+        config = folder / "motion.conf"
         config.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        command = ["motion", "-n", "-c", str(config)]
-        program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        watchdog = threading.Timer(length_s * 3 + 60, program.kill)
-        watchdog.start()
-        try:
-            began_s, ended_s, seen = _follow(program)
-        finally:
-            watchdog.cancel()
-            program.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                program.wait(10)
-            program.kill()
-    return Played(length_s, ended_s - began_s, [at_s - began_s for at_s in seen])
+        _run_until_played(["motion", "-n", "-c", str(config)], times[-1] * 3 + 60)
+        pictures = [cv2.imread(str(found), cv2.IMREAD_GRAYSCALE) for found in (folder / "found").glob("*.jpg")]
+    numbers = sorted({_number_of(picture) for picture in pictures if picture is not None})
+    return [times[number] for number in numbers if number < len(times)]
 
 
-def _follow(program: subprocess.Popen[str]) -> tuple[float, float, list[float]]:
-    began_s = ended_s = 0.0
-    seen: list[float] = []
-    for line in program.stdout or ():
-        now_s = time.monotonic()
-        if line.strip() == "moving":
-            seen.append(now_s)
-        elif "netcam_rtsp_connect" in line and "connected" in line:
-            began_s = began_s or now_s
-        elif "Reconnecting" in line:  # the file is over
-            ended_s = now_s
-            break
-    if not began_s or not ended_s:
+def _run_until_played(command: list[str], longest_s: float) -> None:
+    program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    watchdog = threading.Timer(longest_s, program.kill)
+    watchdog.start()
+    try:
+        played = any("Reconnecting" in line for line in program.stdout or ())
+    finally:
+        watchdog.cancel()
+        program.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            program.wait(10)
+        program.kill()
+    if not played:
         raise SystemExit("motion did not play the file: try it by hand with the configuration of rivals.py")
-    return began_s, ended_s, seen
 
 
 def episodes_of(times_s: list[float]) -> list[Span]:

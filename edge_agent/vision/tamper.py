@@ -81,7 +81,7 @@ class PictureHealth:
     @property
     def suspects(self) -> bool:
         """Something may be wrong that is not told yet: worth watching closely."""
-        return self._told is None and self._suspected_ms is not None
+        return self._told is None and (self._suspected_ms is not None or self._freshness.doubted)
 
     @property
     def active(self) -> Kind | None:

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks.tamper.encoder import at_fixed_bitrate
 from edge_agent.vision.tamper import PictureHealth, TamperEnded, TamperStarted
 
 HEIGHT, WIDTH, FPS = 180, 320, 10
@@ -164,3 +165,72 @@ def test_a_suspicion_asks_to_be_watched_closely(watch):
     assert not watch.health.suspects
     watch.see(1.5, DEEDS["covered"])
     assert watch.health.suspects
+
+
+def _encoded(seconds, make, *, gop_s=2.0, noise=2.0, seed=5):
+    """What a camera at a fixed bitrate sends of a scene, and which pictures are key frames."""
+    random = np.random.default_rng(seed)
+    given = (
+        (n / FPS, make(n / FPS, np.clip(STREET + random.normal(0, noise, STREET.shape), 0, 255).astype(np.uint8)))
+        for n in range(round(seconds * FPS))
+    )
+    return at_fixed_bitrate(given, FPS, gop_s)
+
+
+def _frozen_from(begin_s):
+    kept = []
+
+    def make(at_s, picture):
+        if at_s >= begin_s:
+            kept.append(picture)
+        return kept[0] if kept else picture
+
+    return make
+
+
+@pytest.mark.parametrize("gop_s", [2.0, 4.0])
+def test_a_frozen_picture_that_is_encoded_anew_at_a_fixed_bitrate_is_told_within_five_seconds(gop_s):
+    health = PictureHealth()
+    told = [
+        (at_s, event)
+        for (at_s, picture), _ in _encoded(24, _frozen_from(16.0), gop_s=gop_s)
+        if (event := health.look(picture, at_s * 1000)) is not None
+    ]
+    ((at_s, started),) = told
+    assert started.kind == "frozen"
+    assert 16.0 < at_s <= 21.0
+    assert 15_500 <= started.since_ms <= 18_500
+
+
+def test_a_still_night_at_a_fixed_bitrate_is_not_frozen_nor_when_somebody_has_walked_through_it():
+    def night(at_s, picture):
+        dark = np.clip(picture * 0.35 + 8, 0, 255).astype(np.uint8)
+        if 20 <= at_s < 28:
+            x = round((at_s - 20) * 30)
+            dark[60:140, x : x + 30] = 120
+        return dark
+
+    health = PictureHealth()
+    frames = _encoded(50, night, noise=12.0)
+    assert [event for (at_s, picture), _ in frames if (event := health.look(picture, at_s * 1000))] == []
+
+
+def test_a_resting_camera_whose_key_frames_are_frozen_is_looked_at_closely_and_told():
+    """At rest only key frames are decoded; a still scene lets the camera sleep on but for moments."""
+
+    def rests(begin_s, length_s):
+        health, looks, told = PictureHealth(), 0, []
+        for (at_s, picture), is_key in _encoded(length_s, _frozen_from(begin_s)):
+            if at_s < 15 or is_key or health.suspects:
+                looks += at_s >= 15
+                event = health.look(picture, at_s * 1000)
+                told += [(at_s, event.kind)] if event is not None else []
+        return looks, told
+
+    _, told = rests(41.0, 60)
+    ((at_s, kind),) = told
+    assert kind == "frozen"
+    assert 41.0 < at_s <= 56.0
+    looks, told = rests(999.0, 75)
+    assert told == []
+    assert looks < 0.25 * 60 * FPS
