@@ -68,7 +68,7 @@ class Freshness:
         height, width = luma.shape
         rows = luma[height // 8 : height - height // 8 : max(1, height // 90)]
         rows = rows[:, :: max(1, width // 640)]
-        sample = rows[: len(rows) // _DOWN * _DOWN, : rows.shape[1] // _ACROSS * _ACROSS].copy()
+        sample = rows[: len(rows) // (2 * _DOWN) * 2 * _DOWN, : rows.shape[1] // _ACROSS * _ACROSS].copy()
         before, self._before = self._before, sample
         if before is None or before.shape != sample.shape:
             self._recent.clear()

@@ -42,8 +42,10 @@ LATE_MS = (4_000.0, 4_000.0, 15_000.0)
 longest to become alike: an encoder that has bits to spare betters them one by one."""
 EASES = 0.0005
 """What is least usual rises by so much at each learning (three a second): doubled in eight minutes."""
-LIT = 6.0
-"""Grey levels by which the means of half of the tiles change at once when the light does: then all is learned anew."""
+SMOOTH_EVERY = 10
+"""Weighings after which the smoother half of each tile is found anew."""
+LIT, LIT_SHARE = 10.0, 0.75
+"""Grey levels by which so many tiles change at once when the light does: then all is learned anew."""
 
 
 class _Habit:
@@ -75,6 +77,7 @@ class Liveliness:
         self._slow: Image = np.zeros((0, 0), np.float32)
         self._smooth: Image = np.zeros((0, 0), np.uint8)
         self._smooth_pixels: Image = np.ones(DOWN * ACROSS)
+        self._weighed = 0
         self._before_ms = -math.inf
         self.dead_since_ms: float | None = None
         self.doubted = False
@@ -87,13 +90,12 @@ class Liveliness:
         self.dead_since_ms, self.doubted = None, False
 
     def look(self, before: Image, now: Image, t_ms: float, *, weigh: bool) -> None:
-        """Compare two samples (h, w) uint8 whose sides are multiples of the tiles'; `weigh` now and then."""
-        means = _tiles(now)
-        if self._means is not None and float(np.median(np.abs(means - self._means))) > LIT:
-            self._habits = tuple(_Habit(late_ms) for late_ms in LATE_MS)
-            self.gap()
-        self._means = means
-        apart_ms, self._before_ms = t_ms - self._before_ms, t_ms
+        """Compare two samples (h, w) uint8 whose sides are multiples of twice the tiles'; `weigh` now and then."""
+        before, now = before[::2], now[::2]
+        apart_ms = t_ms - self._before_ms
+        if weigh or apart_ms >= APART_MS[1]:
+            self._follow_light(now)
+        self._before_ms = t_ms
         if not 0.0 < apart_ms < 60_000.0:
             return
         kind = sum(apart_ms >= limit for limit in APART_MS)
@@ -101,7 +103,6 @@ class Liveliness:
         if self._slow.shape != now.shape:
             self._slow = now.astype(np.float32)
             self._find_smooth()
-        cv2.accumulateWeighted(now, self._slow, 0.05)
         change = cv2.absdiff(before, now)
         tiles = _tiles(cv2.multiply(change, self._smooth)) / self._smooth_pixels
         self._pairs.append((t_ms, kind, np.append(tiles, _tiles(change).max())))
@@ -110,8 +111,18 @@ class Liveliness:
         if kind == len(APART_MS):
             self._doubt(self._habits[kind], self._pairs[-1][2], t_ms)
         elif weigh:
-            self._find_smooth()
+            cv2.accumulateWeighted(now, self._slow, 0.1)
+            self._weighed += 1
+            if self._weighed % SMOOTH_EVERY == 0:
+                self._find_smooth()
             self._weigh(kind, t_ms)
+
+    def _follow_light(self, now: Image) -> None:
+        means = _tiles(now)
+        if self._means is not None and np.count_nonzero(np.abs(means - self._means) > LIT) > LIT_SHARE * means.size:
+            self._habits = tuple(_Habit(late_ms) for late_ms in LATE_MS)
+            self.gap()
+        self._means = means
 
     def _find_smooth(self) -> None:
         """The pixels beside which the picture rises least, half of each tile, where neither black nor white."""
@@ -165,6 +176,7 @@ class Liveliness:
 
 def _tiles(sample: Image) -> Image:
     """Means of the tiles, row by row."""
-    across = cv2.reduce(sample.reshape(-1, sample.shape[1] // ACROSS), 1, cv2.REDUCE_SUM, dtype=cv2.CV_32F)
-    sums = across.reshape(DOWN, sample.shape[0] // DOWN, ACROSS).sum(axis=1)
-    return np.asarray(sums.ravel() * (DOWN * ACROSS / sample.size))
+    height, width = sample.shape
+    bands = sample.reshape(DOWN, height // DOWN, width)
+    sums = np.concatenate([cv2.reduce(band, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S) for band in bands])
+    return np.asarray(sums.reshape(DOWN, ACROSS, width // ACROSS).sum(axis=2).ravel() * (DOWN * ACROSS / sample.size))
