@@ -38,7 +38,7 @@ def available(dvr_scan: str) -> tuple[str, ...]:
     return (*found, DVR_SCAN) if shutil.which(dvr_scan) else found
 
 
-def _numbered(given: Iterable[Frame]) -> Iterator[Frame]:
+def numbered(given: Iterable[Frame]) -> Iterator[Frame]:
     """Each picture at sizes that Motion takes, with its number as black and white blocks in a band below it."""
     for number, (at_s, picture) in enumerate(given):
         height, width = (side // SIDES * SIDES for side in picture.shape)
@@ -49,7 +49,8 @@ def _numbered(given: Iterable[Frame]) -> Iterator[Frame]:
         yield at_s, np.vstack((picture[:height, :width], band))
 
 
-def _number_of(picture: Picture) -> int:
+def number_of(picture: Picture) -> int:
+    """The number that stands in a picture's band."""
     height, width = picture.shape
     step = width // BITS
     blocks = [picture[height - BAND + 4 : height - 4, bit * step + 3 : (bit + 1) * step - 3] for bit in range(BITS)]
@@ -62,8 +63,8 @@ def motion_plays(path: Path, name: str) -> list[float]:
     fps = len(times) / times[-1]
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        films.write(_numbered(videos.frames(path)), folder / "numbered.mkv", fps)
-        height, width = next(_numbered(videos.frames(path)))[1].shape
+        films.write(numbered(videos.frames(path)), folder / "numbered.mkv", fps)
+        height, width = next(numbered(videos.frames(path)))[1].shape
         mask = np.full((height, width), 255, np.uint8)
         mask[height - BAND :] = 0
         cv2.imwrite(str(folder / "mask.pgm"), mask)
@@ -79,7 +80,7 @@ def motion_plays(path: Path, name: str) -> list[float]:
         config.write_text("\n".join(lines) + "\n", encoding="utf-8")
         _run_until_played(["motion", "-n", "-c", str(config)], times[-1] * 3 + 60)
         pictures = [cv2.imread(str(found), cv2.IMREAD_GRAYSCALE) for found in (folder / "found").glob("*.jpg")]
-    numbers = sorted({_number_of(picture) for picture in pictures if picture is not None})
+    numbers = sorted({number_of(picture) for picture in pictures if picture is not None})
     return [times[number] for number in numbers if number < len(times)]
 
 

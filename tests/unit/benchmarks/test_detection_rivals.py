@@ -1,19 +1,19 @@
-"""What is made of the rivals' words: times in the file, and episodes."""
+"""What is made of what the rivals keep: numbers of pictures, and episodes."""
 
-import pytest
+import cv2
+import numpy as np
 
-from benchmarks.detection.rivals import Played, episodes_of, in_time
-
-
-def test_a_slow_player_and_a_late_end_do_not_move_its_detections() -> None:
-    plays = [Played(5.0, 5.0 * 1.1 + 2.0, [2.2]), Played(30.0, 30.0 * 1.1 + 2.0, [11.0, 22.0])]
-    (short,), long = in_time(plays)
-    assert short == pytest.approx(2.0)
-    assert long == pytest.approx([10.0, 20.0])
+from benchmarks.detection.rivals import BAND, episodes_of, number_of, numbered
 
 
-def test_one_file_alone_is_taken_for_played_in_time() -> None:
-    assert in_time([Played(5.0, 7.0, [1.0])]) == [[1.0]]
+def test_the_number_of_a_picture_is_read_from_the_band_below_it_after_compression() -> None:
+    picture = np.random.default_rng(1).integers(0, 255, (245, 327)).astype(np.uint8)
+    given = [(n / 10, picture) for n in range(300)]
+    made = list(numbered(given))
+    assert made[0][1].shape == (240 + BAND, 320)
+    for number in (0, 1, 170, 299):
+        packed = cv2.imencode(".jpg", made[number][1], [cv2.IMWRITE_JPEG_QUALITY, 60])[1]
+        assert number_of(np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE))) == number
 
 
 def test_gaps_under_three_seconds_are_joined() -> None:
