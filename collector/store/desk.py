@@ -11,7 +11,7 @@ from sqlalchemy import Connection, case, exists, func, insert, select, update
 
 from collector.store.clips import Clip
 from collector.store.live import note_change
-from collector.store.paging import Key, Page, Way, of_reach, read_page, unindexed, within
+from collector.store.paging import Key, Page, Way, cameras_of, of_reach, read_page, unindexed, within
 from collector.store.reach import EVERYWHERE, Place, Reach
 from collector.store.schema import (
     alerts,
@@ -275,15 +275,20 @@ def neighbours(connection: Connection, incident: Incident, reach: Reach = EVERYW
 
 def waiting_in(connection: Connection, reach: Reach = EVERYWHERE) -> Waiting:
     """How many incidents wait for somebody within reach."""
-    found = [count for place, count in waiting_by_place(connection).items() if reach.covers(place)]
-    return sum(found, Waiting())
+    query = select(func.count(), func.sum(case((_RANG, 1), else_=0))).where(incidents.c.state == "new")
+    if reach != EVERYWHERE:
+        query = query.where(incidents.c.camera.in_(cameras_of(reach)))
+    new, rings = connection.execute(query).one()
+    return Waiting(new, int(rings or 0))
+
+
+_RANG = exists().where(alerts.c.incident == incidents.c.id, alerts.c.channel == SCREEN, alerts.c.rings)
 
 
 def waiting_by_place(connection: Connection) -> dict[Place, Waiting]:
     """How many wait for somebody, by where their cameras hang."""
-    rang = exists().where(alerts.c.incident == incidents.c.id, alerts.c.channel == SCREEN, alerts.c.rings)
     query = (
-        select(boxes.c.commune, boxes.c.site, func.count(), func.sum(case((rang, 1), else_=0)))
+        select(boxes.c.commune, boxes.c.site, func.count(), func.sum(case((_RANG, 1), else_=0)))
         .select_from(incidents)
         .join(cameras, cameras.c.id == incidents.c.camera)
         .join(boxes, boxes.c.id == cameras.c.box)

@@ -163,6 +163,18 @@ def camera_names(connection: Connection, reach: Reach = EVERYWHERE, limit: int |
     return [CameraName(*row) for row in connection.execute(query)]
 
 
+def has_more_cameras(connection: Connection, reach: Reach, than: int) -> bool:
+    """Are there more than so many in `camera_names`?"""
+    query = (
+        select(cameras.c.id)
+        .join(boxes, boxes.c.id == cameras.c.box)
+        .where(cameras.c.configured, boxes.c.removed_ms.is_(None), reach.holds(cameras.c.box))
+        .offset(than)
+        .limit(1)
+    )
+    return connection.scalar(query) is not None
+
+
 def _cameras(
     connection: Connection, health_of: dict[str, tuple[dict[str, CameraHealth], int]], box: str | None
 ) -> list[CameraView]:

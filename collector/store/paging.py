@@ -41,6 +41,20 @@ class Way:
     until_ms: int | None = None
 
 
+class _Paths(Sequence[ColumnElement[bool]]):
+    """A path for each camera; made when it is gone, for most are not."""
+
+    def __init__(self, column: Any, found: Sequence[Any]) -> None:
+        self._column = column
+        self._found = found
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._column == self._found[index]
+
+
 @dataclass(frozen=True)
 class Page:
     """Rows in order; `more`: the key to go on from, None at the end; `is_cut`: the rows on the way were too many."""
@@ -65,12 +79,14 @@ def within(connection: Connection, column: Any, reach: Reach, camera: tuple[str 
     """The way to a camera (box or None, name), or to all that are within reach; `column` holds the camera."""
     if camera is None and reach == EVERYWHERE:
         return Way()
+    if camera is not None and camera[0] is not None and reach == EVERYWHERE:
+        return Way(paths=(column == f"{camera[0]}/{camera[1]}",))
     mine = cameras_of(reach, camera)
     found = list(connection.scalars(mine.order_by(cameras.c.id).limit(MANY + 1)))
     is_one = unindexed(column).in_(mine)
     if len(found) > MANY:
         return Way(rest=(is_one,))
-    return Way(paths=[column == each for each in found], any_path=is_one if len(found) > FEW else None)
+    return Way(paths=_Paths(column, found), any_path=is_one if len(found) > FEW else None)
 
 
 def cameras_of(reach: Reach, camera: tuple[str | None, str] | None = None) -> Select[tuple[str]]:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Text, and_, bindparam, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, Text, and_, bindparam, cast, column, func, select
+from sqlalchemy.dialects import postgresql
 
 from collector.store.desk import EPISODE_COLUMNS, Episode, whole_episodes
 from collector.store.paging import Key, Way, cameras_of, of_reach, read_page, unindexed, within
@@ -93,29 +94,41 @@ class DayKept:
 def days_kept(
     connection: Connection, camera: tuple[str | None, str] | None, reach: Reach, days: Sequence[Span]
 ) -> list[DayKept]:
-    """For each day (its beginning and end in milliseconds) whether something is here of the cameras meant."""
-    whose = None if camera is None and reach == EVERYWHERE else cameras_of(reach, camera)
-    seen = _days_with(connection, episodes.c.start_ms, whose, (), days)
-    kept = _days_with(connection, clips.c.first_frame_ms, whose, (STORED,), days)
-    return [DayKept(number in seen, number in kept) for number in range(len(days))]
+    """For each day (its beginning and end in milliseconds) whether something is here of the cameras meant.
 
-
-def _days_with(
-    connection: Connection, time: Any, whose: Select[tuple[str]] | None, rest: Sequence[Any], days: Sequence[Span]
-) -> set[int]:
-    """The numbers of the days on which there is a row; of each camera only the first of a day is looked for.
-
-    One statement asked for each day: a union of a month costs more to put together than to answer.
+    The days go in as one JSON text: so one statement asks for a month, and is the same for every month.
     """
-    there = select(time).where(time >= bindparam("begin"), time < bindparam("end"), *rest)
-    if whose is not None:
-        there = whose.where(there.where(time.table.c.camera == cameras.c.id).exists())
-    one = there.limit(1)
-    return {
-        number
-        for number, (begin, end) in enumerate(days)
-        if connection.execute(one, {"begin": begin, "end": end}).first() is not None
-    }
+    whose = None if camera is None and reach == EVERYWHERE else cameras_of(reach, camera)
+    number, begin, end = _days_given(connection)
+    query = select(
+        number,
+        _is_there(episodes.c.start_ms, whose, (), begin, end),
+        _is_there(clips.c.first_frame_ms, whose, (STORED,), begin, end),
+    )
+    given = json.dumps([[number, begin, end] for number, (begin, end) in enumerate(days)])
+    found = {row[0]: DayKept(bool(row[1]), bool(row[2])) for row in connection.execute(query, {"days": given})}
+    return [found[number] for number in range(len(days))]
+
+
+def _days_given(connection: Connection) -> list[Any]:
+    """Number, beginning and end of each day in the parameter `days`."""
+    if connection.dialect.name == "sqlite":
+        day = func.json_each(bindparam("days", type_=Text)).table_valued("value").c.value
+        return [func.json_extract(day, f"$[{place}]", type_=BigInteger) for place in range(3)]
+    given = cast(bindparam("days", type_=Text), postgresql.JSON)
+    day = func.json_array_elements(given).table_valued(column("value", postgresql.JSON)).c.value
+    return [cast(day[place].astext, BigInteger) for place in range(3)]
+
+
+def _is_there(
+    time: Any, whose: Select[tuple[str]] | None, rest: Sequence[Any], begin: Any, end: Any
+) -> ColumnElement[bool]:
+    """Is there a row in the span? Of each camera only the first is looked for."""
+    there = select(time).where(time >= begin, time < end, *rest)
+    if whose is None:
+        return there.correlate_except(time.table).exists()
+    of_camera = there.where(time.table.c.camera == cameras.c.id).correlate_except(time.table).exists()
+    return whose.where(of_camera).correlate_except(cameras).exists()
 
 
 def zones_seen(connection: Connection, sought: Sought, limit: int = 60) -> list[str]:

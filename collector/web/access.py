@@ -56,21 +56,32 @@ def guard(
 ) -> Callable[[Request], Awaitable[Response]]:
     """The handler behind the right that it needs. A picture is read only once it is known who sends it."""
 
+    def let_in(request: Request, form: Mapping[str, str]) -> Asked | Response:
+        asked = look_at(desk, request, form)
+        if right != "public":
+            if asked.identity is None:
+                return _not_signed_in(request, style)
+            if not asked.identity.may(right):
+                refuse(desk, asked, right)
+            if request.method not in SAFE_METHODS:
+                check_csrf(asked)
+        return asked
+
+    def look_and_answer(request: Request, form: Mapping[str, str]) -> Response:
+        asked = let_in(request, form)
+        return handler(desk, asked) if isinstance(asked, Asked) else asked
+
     async def answer(request: Request) -> Response:
         form: Mapping[str, str] = {}
         if request.method not in SAFE_METHODS:
             check_origin(request.headers)
             form = await read_form(request) if takes == "form" else {}
-        asked = await run_in_threadpool(look_at, desk, request, form)
-        if right != "public":
-            if asked.identity is None:
-                return _not_signed_in(request, style)
-            if not asked.identity.may(right):
-                await run_in_threadpool(refuse, desk, asked, right)
-            if request.method not in SAFE_METHODS:
-                check_csrf(asked)
-        if takes == "picture":
-            asked = replace(asked, body=await read_body(request, MAX_PICTURE_BYTES))
+        if takes == "form":
+            return await run_in_threadpool(look_and_answer, request, form)
+        asked = await run_in_threadpool(let_in, request, form)
+        if not isinstance(asked, Asked):
+            return asked
+        asked = replace(asked, body=await read_body(request, MAX_PICTURE_BYTES))
         return await run_in_threadpool(handler, desk, asked)
 
     return answer

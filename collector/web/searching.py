@@ -15,7 +15,7 @@ from collector.alerts.incidents import Outcome
 from collector.store import desk as rows
 from collector.store.database import Connection
 from collector.store.desk import Episode
-from collector.store.overview import camera_names
+from collector.store.overview import camera_names, has_more_cameras
 from collector.store.paging import Key
 from collector.store.reach import place_of
 from collector.store.search import Sought, days_kept, find_episodes, zones_seen
@@ -78,7 +78,8 @@ def page(desk: Desk, asked: Asked) -> Response:
         mark = "#nearest" if wanted.moment_ms is not None else ""
         return RedirectResponse(wanted.address() + mark, 303)
     with desk.database.read() as connection:
-        names = camera_names(connection, asked.who.reach, LISTED_CAMERAS + 1)
+        are_many = has_more_cameras(connection, asked.who.reach, LISTED_CAMERAS)
+        names = None if are_many else camera_names(connection, asked.who.reach)
         results = _results(connection, query, wanted)
         month = _calendar(connection, asked, wanted)
         one = _one_camera(wanted)
@@ -96,7 +97,7 @@ def page(desk: Desk, asked: Asked) -> Response:
         results=results,
         month=month,
         strip=strip,
-        names=names if len(names) <= LISTED_CAMERAS else None,
+        names=names,
         zones=zones,
         kinds=KINDS,
         outcomes=OUTCOMES,
