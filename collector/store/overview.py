@@ -1,10 +1,13 @@
 """What pages and API read of the fleet: each box with its state, its last heartbeat and its cameras."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, Text, and_, cast, select
 
+from collector.store.kept import Kept
 from collector.store.reach import EVERYWHERE, Place, Reach
 from collector.store.schema import boxes, cameras, fleet_states, heartbeats
 from vonggac.wire.messages import (
@@ -19,7 +22,6 @@ from vonggac.wire.messages import (
 )
 
 Json = dict[str, Any]
-_NOTHING: dict[str, CameraHealth] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,48 +95,80 @@ class BoxView:
     cameras: tuple[CameraView, ...] = ()
 
 
+_views = Kept()
+
+
 def list_boxes(connection: Connection, box: str | None = None, reach: Reach = EVERYWHERE) -> list[BoxView]:
-    """Every box within reach that may connect (or only `box`), by commune, site and id."""
+    """Every box within reach that may connect (or only `box`), by commune, site and id.
+
+    A box of which every row is as it was when it was last asked for is the same object again.
+    """
     query = (
         select(
             boxes.c.id, boxes.c.site, boxes.c.commune, boxes.c.connected, boxes.c.status_ms, boxes.c.boot_id,
-            boxes.c.agent_version, heartbeats.c.body, heartbeats.c.received_ms, heartbeats.c.clock,
-            fleet_states.c.state, fleet_states.c.since_ms, fleet_states.c.reasons,
+            boxes.c.agent_version, cast(heartbeats.c.body, Text), heartbeats.c.received_ms, heartbeats.c.clock,
+            fleet_states.c.state, fleet_states.c.since_ms, cast(fleet_states.c.reasons, Text),
         )
         .outerjoin(heartbeats, heartbeats.c.box == boxes.c.id)
         .outerjoin(fleet_states, and_(fleet_states.c.kind == "box", fleet_states.c.ref == boxes.c.id))
         .where(boxes.c.removed_ms.is_(None), reach.holds(boxes.c.id))
         .order_by(boxes.c.commune, boxes.c.site, boxes.c.id)
     )  # fmt: skip
-    if box is not None:
-        query = query.where(boxes.c.id == box)
-    rows = connection.execute(query).mappings().all()
-    beats = {row["id"]: _heartbeat(row["body"]) for row in rows if row["body"] is not None}
-    health_of = {
-        row["id"]: ({each.name: each for each in beats[row["id"]].cameras}, row["received_ms"])
-        for row in rows
-        if row["id"] in beats
-    }
-    of_box: dict[str, list[CameraView]] = {}
-    for camera in _cameras(connection, health_of, box):
-        of_box.setdefault(camera.box, []).append(camera)
-    return [
-        BoxView(
-            id=row["id"],
-            site=row["site"],
-            commune=row["commune"],
-            standing=_standing(row),
-            connected=row["connected"],
-            status_ms=row["status_ms"],
-            boot_id=row["boot_id"],
-            agent_version=row["agent_version"],
-            heartbeat=beats.get(row["id"]),
-            heartbeat_ms=row["received_ms"],
-            clock=row["clock"],
-            cameras=tuple(of_box.get(row["id"], ())),
+    of_boxes = (
+        select(
+            cameras.c.box, cameras.c.id, cameras.c.name, cameras.c.has_sub, cameras.c.configured,
+            fleet_states.c.state, fleet_states.c.since_ms, cast(fleet_states.c.reasons, Text),
         )
-        for row in rows
-    ]
+        .outerjoin(fleet_states, and_(fleet_states.c.kind == "camera", fleet_states.c.ref == cameras.c.id))
+        .where(cameras.c.configured, reach.holds(cameras.c.box))
+        .order_by(cameras.c.id)
+    )  # fmt: skip
+    if box is not None:
+        query, of_boxes = query.where(boxes.c.id == box), of_boxes.where(cameras.c.box == box)
+    cameras_of: dict[str, list[Line]] = {}
+    for line in connection.execute(of_boxes):
+        cameras_of.setdefault(line[0], []).append(tuple(line))
+    found = []
+    for row in connection.execute(query):
+        lines = (tuple(row), cameras_of.get(row[0], []))
+        found.append(_views.of(row[0], lines, lambda lines=lines: _view(*lines)))  # type: ignore[misc]
+    return found
+
+
+Line = tuple[Any, ...]
+"""A row of the database in the order of the query."""
+
+
+def _view(line: Line, of_cameras: Sequence[Line]) -> BoxView:
+    box, site, commune, connected, status_ms, boot_id, version, body, heard_ms, clock, *standing = line
+    beat = None if body is None else _heartbeat(json.loads(body))
+    health_of = {} if beat is None else {each.name: each for each in beat.cameras}
+    return BoxView(
+        id=box,
+        site=site,
+        commune=commune,
+        standing=_standing(*standing),
+        connected=connected,
+        status_ms=status_ms,
+        boot_id=boot_id,
+        agent_version=version,
+        heartbeat=beat,
+        heartbeat_ms=heard_ms,
+        clock=clock,
+        cameras=tuple(
+            CameraView(
+                id=camera,
+                name=name,
+                box=box,
+                has_sub=has_sub,
+                configured=configured,
+                standing=_standing(*state),
+                health=health_of.get(name),
+                health_ms=heard_ms,
+            )
+            for _box, camera, name, has_sub, configured, *state in of_cameras
+        ),
+    )
 
 
 @dataclass(frozen=True)
@@ -175,42 +209,10 @@ def has_more_cameras(connection: Connection, reach: Reach, than: int) -> bool:
     return connection.scalar(query) is not None
 
 
-def _cameras(
-    connection: Connection, health_of: dict[str, tuple[dict[str, CameraHealth], int]], box: str | None
-) -> list[CameraView]:
-    query = (
-        select(
-            cameras.c.id, cameras.c.name, cameras.c.box, cameras.c.has_sub, cameras.c.configured,
-            fleet_states.c.state, fleet_states.c.since_ms, fleet_states.c.reasons,
-        )
-        .outerjoin(fleet_states, and_(fleet_states.c.kind == "camera", fleet_states.c.ref == cameras.c.id))
-        .where(cameras.c.configured)
-        .order_by(cameras.c.id)
-    )  # fmt: skip
-    if box is not None:
-        query = query.where(cameras.c.box == box)
-    found = []
-    for row in connection.execute(query).mappings():
-        named, health_ms = health_of.get(row["box"], (_NOTHING, None))
-        found.append(
-            CameraView(
-                id=row["id"],
-                name=row["name"],
-                box=row["box"],
-                has_sub=row["has_sub"],
-                configured=row["configured"],
-                standing=_standing(row),
-                health=named.get(row["name"]),
-                health_ms=health_ms,
-            )
-        )
-    return found
-
-
-def _standing(row: Any) -> Standing:
-    if row["state"] is None:
+def _standing(state: str | None, since_ms: int | None, reasons: str | None) -> Standing:
+    if state is None:
         return Standing()
-    return Standing(state=row["state"], since_ms=row["since_ms"], reasons=tuple(row["reasons"]))
+    return Standing(state=state, since_ms=since_ms, reasons=tuple(json.loads(reasons or "[]")))
 
 
 def _heartbeat(body: Json) -> Heartbeat:

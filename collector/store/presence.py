@@ -9,6 +9,7 @@ from collector.fleet.completeness import Completeness, Range, Where
 from collector.fleet.gaps import Beat, Silence, Word, made_ms, silences_between
 from collector.store import ledger, left_behind
 from collector.store.database import insert_ignoring, upsert
+from collector.store.reach import EVERYWHERE, Reach
 from collector.store.schema import boxes, camera_states, clips, heartbeats, outboxes, silences, uploads
 from vonggac.wire.messages import Envelope, Heartbeat, OutboxHealth
 
@@ -86,9 +87,11 @@ def prune_silences(connection: Connection, before_ms: int) -> None:
     connection.execute(silences.delete().where(silences.c.until_ms < before_ms))
 
 
-def completeness_of(connection: Connection, box: str | None = None) -> dict[str, Completeness]:
-    """By box (every registered one, or only `box`): what of it is not here, and where it is."""
-    chosen = select(boxes.c.id, boxes.c.connected).where(boxes.c.removed_ms.is_(None))
+def completeness_of(
+    connection: Connection, box: str | None = None, reach: Reach = EVERYWHERE
+) -> dict[str, Completeness]:
+    """By box (every registered one within reach, or only `box`): what of it is not here, and where it is."""
+    chosen = select(boxes.c.id, boxes.c.connected).where(boxes.c.removed_ms.is_(None), reach.holds(boxes.c.id))
     if box is not None:
         chosen = select(boxes.c.id, boxes.c.connected).where(boxes.c.id == box)
     words = _words(connection, box)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from collector.alerts.rules import Rule
 from collector.playback.copies import Copies
 from collector.store.database import Database
+from collector.store.kept import Kept
 from collector.web.formats import Formats
 from collector.web.live import Live
 from collector.web.passwords import Passwords
@@ -45,6 +46,8 @@ class Desk:
     templates: Environment
     wordings: Mapping[str, Wording]
     copies: Copies
+    drawn: Kept = field(default_factory=Kept)
+    """Pieces of pages that are long and seldom change."""
 
 
 @dataclass(frozen=True, kw_only=True)
