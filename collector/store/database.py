@@ -24,7 +24,7 @@ from vonggac.daemon.sqlite import apply_pragmas
 
 __all__ = ["Connection", "Database", "insert_ignoring", "one_of_many", "open_database", "sqlite_url", "upsert"]
 
-HEAD = "0014"
+HEAD = "0015"
 """The newest migration; a test holds it to collector/store/migrations."""
 WRITER_LOCK = 0x564F4E47
 """PostgreSQL's advisory lock of whoever writes: "VONG"."""

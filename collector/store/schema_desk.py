@@ -22,6 +22,10 @@ Index(
 Index("ix_incidents_camera_start_ms_id", incidents.c.camera, incidents.c.start_ms, incidents.c.id)
 # `state` stands first, though it is the same in every row: SQLite would rather go by another index that begins with it.
 Index("ix_clips_footage", clips.c.state, clips.c.first_frame_ms, sqlite_where=STORED, postgresql_where=STORED)
+Index(
+    "ix_clips_footage_of_camera", clips.c.state, clips.c.camera, clips.c.first_frame_ms,
+    sqlite_where=STORED, postgresql_where=STORED,
+)  # fmt: skip
 
 plans = Table(  # a commune's plan, as it was drawn anew from the file that came
     "plans",

@@ -123,7 +123,7 @@ def _days_given(connection: Connection) -> list[Any]:
 def _is_there(
     time: Any, whose: Select[tuple[str]] | None, rest: Sequence[Any], begin: Any, end: Any
 ) -> ColumnElement[bool]:
-    """Is there a row in the span? Of each camera only the first is looked for."""
+    """Is there a row in the span? Of each camera only the first is looked for, along the index of camera and time."""
     there = select(time).where(time >= begin, time < end, *rest)
     if whose is None:
         return there.correlate_except(time.table).exists()

@@ -149,6 +149,7 @@ def build_app(
 
     `upload_app` guards itself (boxes prove who they are by their own secret) and hangs under `upload_path`.
     """
+    wordings = {language: Wording(language) for language in LANGUAGES}
     desk = Desk(
         database=database,
         data_folder=data_folder,
@@ -156,9 +157,9 @@ def build_app(
         clock=clock,
         passwords=passwords or Passwords(),
         live=Live(database, stopping),
-        templates=make_templates(),
+        templates={language: make_templates(words) for language, words in wordings.items()},
         copies=Copies(data_folder),
-        wordings={language: Wording(language) for language in LANGUAGES},
+        wordings=wordings,
     )
     routes: list[BaseRoute] = [
         Route("/healthz", _healthz, methods=["GET"]),

@@ -43,7 +43,8 @@ class Desk:
     clock: Clock
     passwords: Passwords
     live: Live
-    templates: Environment
+    templates: Mapping[str, Environment]
+    """By language."""
     wordings: Mapping[str, Wording]
     copies: Copies
     drawn: Kept = field(default_factory=Kept)

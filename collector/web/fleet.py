@@ -71,8 +71,10 @@ HOLE = Markup("<hole>")
 def _pen(desk: Desk, asked: Asked) -> Callable[[Row], Markup]:
     """Draws rows; one that is the same as the last time (but for its ages) is drawn only once."""
     words, formats, now_ms = asked.words, asked.formats, asked.now_ms
-    row_template: Any = desk.templates.get_template("box_row.html").make_module(
-        {"t": words, "f": formats, "hole": HOLE}
+    row_template: Any = (
+        desk.templates[words.language]
+        .get_template("box_row.html")
+        .make_module({"t": words, "f": formats, "hole": HOLE})
     )
 
     def draw(row: Row) -> Markup:
