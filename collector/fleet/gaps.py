@@ -6,6 +6,7 @@ one soon after the last word, or for as long as its own boot had begun and the a
 new one long after the last word, or an agent that does not say (`unknown`: nobody told how long the run before lived).
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -144,16 +145,23 @@ def _pictureless(words: Sequence[Word], until_ms: int) -> Iterator[Gap]:
 
 def _apart(gaps: Iterable[Gap], since_ms: int, until_ms: int, taken: Sequence[Gap] = ()) -> list[Gap]:
     """Cut to the window, none over another: who begins first is first, and what is `taken` stays."""
-    found = list(taken)
+    found = sorted(taken, key=_begin)
     for gap in sorted(gaps, key=lambda each: (each.from_ms, -each.until_ms)):
         at, end = max(gap.from_ms, since_ms), min(gap.until_ms, until_ms)
-        for other in sorted(found, key=_begin):
-            if other.from_ms > at and min(other.from_ms, end) > at:
-                found.append(Gap(at, min(other.from_ms, end), gap.kind, gap.reason))
+        index = bisect_right(found, at, key=_begin)
+        if index and found[index - 1].until_ms > at:
+            at = found[index - 1].until_ms
+        new = []
+        for other in found[index:]:
+            if other.from_ms >= end:
+                break
+            if other.from_ms > at:
+                new.append(Gap(at, other.from_ms, gap.kind, gap.reason))
             at = max(at, other.until_ms)
         if end > at:
-            found.append(Gap(at, end, gap.kind, gap.reason))
-    return sorted(found, key=_begin)
+            new.append(Gap(at, end, gap.kind, gap.reason))
+        found[index:] = sorted([*new, *found[index:]], key=_begin)
+    return found
 
 
 def by_hour(gaps: Iterable[Gap], since_ms: int, until_ms: int) -> list[tuple[int, int]]:

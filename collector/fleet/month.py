@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 from collector.fleet.availability import Availability, availability
-from collector.fleet.gaps import video_gaps
+from collector.fleet.gaps import Beat, Silence, Word, video_gaps
 from collector.fleet.grouping import site_scope
 from collector.store import presence
-from collector.store.boxes import Box, Camera, list_boxes, list_cameras
+from collector.store.boxes import Camera, list_boxes, list_cameras
 from collector.store.database import Connection
 from collector.store.outage_history import spans_of_cameras
 from collector.store.reach import EVERYWHERE, Place, Reach
-from collector.store.upkeep import windows_of
+from collector.store.upkeep import Window, windows_between
 
 FIRST_YEAR, LAST_YEAR = 2020, 2999
 
@@ -42,52 +42,57 @@ def month_bounds(text: str, zone: tzinfo) -> tuple[int, int] | None:
 
 
 def month_of(connection: Connection, since_ms: int, until_ms: int, reach: Reach = EVERYWHERE) -> list[CameraMonth]:
-    """Every camera that its box names and that is within reach, by commune, site and name."""
-    away = spans_of_cameras(connection, since_ms, until_ms)
-    cameras: dict[str, list[Camera]] = {}
-    for camera in list_cameras(connection, configured=True):
-        cameras.setdefault(camera.box, []).append(camera)
+    """Every camera that its box names and that is within reach, by commune, site and name.
+
+    Each kind of thing is read once for all cameras: a district has thousands.
+    """
+    known = _Known(
+        beats=presence.last_beats(connection, reach),
+        silences=presence.silences_of_all(connection, since_ms, until_ms, reach),
+        words=presence.picture_words_of_all(connection, since_ms, until_ms, reach),
+        windows=windows_between(connection, since_ms, until_ms),
+        away=spans_of_cameras(connection, since_ms, until_ms),
+    )
+    place_of = {box.id: Place(box.commune, box.site) for box in list_boxes(connection)}
     found = []
-    for box in list_boxes(connection):
-        if reach.covers(Place(box.commune, box.site)) and box.id in cameras:
-            found += _of_box(connection, box, cameras[box.id], away, since_ms, until_ms)
+    for camera in list_cameras(connection, configured=True):
+        place = place_of.get(camera.box)
+        if place is not None and reach.covers(place):
+            of = known.availability(camera, place, since_ms, until_ms)
+            found.append(CameraMonth(camera.id, place.commune, place.site, of))
     return sorted(found, key=lambda each: (each.commune, each.site, each.id))
 
 
-def _of_box(
-    connection: Connection,
-    box: Box,
-    cameras: list[Camera],
-    away: Mapping[str, list[tuple[int, int | None]]],
-    since_ms: int,
-    until_ms: int,
-) -> list[CameraMonth]:
-    beat = presence.last_beat(connection, box.id)
-    if beat is None:
-        return [CameraMonth(camera.id, box.commune, box.site, None) for camera in cameras]
-    silences = presence.silences_of(connection, box.id, since_ms, until_ms)
-    around = [("box", box.id), site_scope(box.commune, box.site), ("commune", box.commune)]
-    rest = [("camera", camera.id) for camera in cameras]
-    windows = windows_of(connection, [*around, *rest], since_ms, until_ms)
-    found = []
-    for camera in cameras:
-        words = presence.picture_words(connection, camera.id, since_ms, until_ms)
+@dataclass(frozen=True, kw_only=True)
+class _Known:
+    """What is known of the time asked for: by box, by camera, and by whoever a window of maintenance is for."""
+
+    beats: Mapping[str, Beat]
+    silences: Mapping[str, list[Silence]]
+    words: Mapping[str, list[Word]]
+    windows: Mapping[tuple[str, str], list[Window]]
+    away: Mapping[str, list[tuple[int, int | None]]]
+
+    def availability(self, camera: Camera, place: Place, since_ms: int, until_ms: int) -> Availability | None:
+        """Of one camera; None where its box was never heard."""
+        beat = self.beats.get(camera.box)
+        if beat is None:
+            return None
         gaps = video_gaps(
-            words, silences, beat.at_ms, beat.patience_ms, since_ms, until_ms, first_seen_ms=camera.first_seen_ms
+            self.words.get(camera.id, ()),
+            self.silences.get(camera.box, ()),
+            beat.at_ms,
+            beat.patience_ms,
+            since_ms,
+            until_ms,
+            first_seen_ms=camera.first_seen_ms,
         )
-        mine = {*around, ("camera", camera.id)}
-        found.append(
-            CameraMonth(
-                camera.id,
-                box.commune,
-                box.site,
-                availability(
-                    (since_ms, until_ms),
-                    camera.first_seen_ms,
-                    gaps,
-                    [(each.start_ms, each.until_ms) for each in windows if (each.kind, each.ref) in mine],
-                    [(begin, until_ms if end is None else end) for begin, end in away.get(camera.id, ())],
-                ),
-            )
+        mine = ("box", camera.box), site_scope(place.commune, place.site), ("commune", place.commune)
+        windows = [each for scope in (*mine, ("camera", camera.id)) for each in self.windows.get(scope, ())]
+        return availability(
+            (since_ms, until_ms),
+            camera.first_seen_ms,
+            gaps,
+            [(each.start_ms, each.until_ms) for each in windows],
+            [(begin, until_ms if end is None else end) for begin, end in self.away.get(camera.id, ())],
         )
-    return found

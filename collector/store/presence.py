@@ -1,6 +1,7 @@
 """What heartbeats leave behind: a box's word on each of its outboxes, and the silences between them; and both read."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, and_, func, select
 
@@ -10,7 +11,7 @@ from collector.fleet.gaps import Beat, Silence, Word, made_ms, silences_between
 from collector.store import ledger, left_behind
 from collector.store.database import insert_ignoring, upsert
 from collector.store.reach import EVERYWHERE, Reach
-from collector.store.schema import boxes, camera_states, clips, heartbeats, outboxes, silences, uploads
+from collector.store.schema import boxes, camera_states, cameras, clips, heartbeats, outboxes, silences, uploads
 from vonggac.wire.messages import Envelope, Heartbeat, OutboxHealth
 
 LET_GO_AFTER_MS = 60_000
@@ -52,8 +53,16 @@ def _beat(at_ms: int, mono_ms: int, boot_id: str, interval_s: float, began_mono_
 def last_beat(connection: Connection, box: str) -> Beat | None:
     """The box's last heartbeat."""
     row = connection.execute(select(heartbeats).where(heartbeats.c.box == box)).one_or_none()
-    if row is None:
-        return None
+    return None if row is None else _beat_of(row)
+
+
+def last_beats(connection: Connection, reach: Reach = EVERYWHERE) -> dict[str, Beat]:
+    """The same of every box that was heard."""
+    query = select(heartbeats).where(reach.holds(heartbeats.c.box))
+    return {row.box: _beat_of(row) for row in connection.execute(query)}
+
+
+def _beat_of(row: Any) -> Beat:
     at_ms = made_ms(row.wall_ms, row.received_ms, row.clock)
     began_mono_ms = row.body["host"].get("run_began_mono_ms")
     return _beat(at_ms, row.mono_ms, row.boot_id, row.body["interval_s"], began_mono_ms)
@@ -69,6 +78,21 @@ def silences_of(connection: Connection, box: str, since_ms: int, until_ms: int) 
     return [Silence(*row) for row in connection.execute(query)]
 
 
+def silences_of_all(
+    connection: Connection, since_ms: int, until_ms: int, reach: Reach = EVERYWHERE
+) -> dict[str, list[Silence]]:
+    """The same by box."""
+    query = (
+        select(silences.c.box, silences.c.from_ms, silences.c.until_ms, silences.c.kind)
+        .where(silences.c.until_ms > since_ms, silences.c.from_ms < until_ms, reach.holds(silences.c.box))
+        .order_by(silences.c.box, silences.c.from_ms)
+    )
+    found: dict[str, list[Silence]] = {}
+    for box, *silence in connection.execute(query):
+        found.setdefault(box, []).append(Silence(*silence))
+    return found
+
+
 def picture_words(connection: Connection, camera: str, since_ms: int, until_ms: int) -> list[Word]:
     """What the camera said of its picture within the window, and the last word before it."""
     states = camera_states
@@ -80,6 +104,32 @@ def picture_words(connection: Connection, camera: str, since_ms: int, until_ms: 
         .order_by(states.c.since_ms, states.c.received_ms)
     )
     return [Word(*row) for row in connection.execute(query)]
+
+
+def picture_words_of_all(
+    connection: Connection, since_ms: int, until_ms: int, reach: Reach = EVERYWHERE
+) -> dict[str, list[Word]]:
+    """The same by camera."""
+    states = camera_states
+    mine = and_(states.c.camera == cameras.c.id, states.c.aspect == "picture")
+    earlier = states.alias()
+    before = (
+        select(func.max(earlier.c.since_ms))
+        .where(earlier.c.camera == cameras.c.id, earlier.c.aspect == "picture", earlier.c.since_ms <= since_ms)
+        .correlate(cameras)
+        .scalar_subquery()
+    )
+    query = (
+        select(states.c.camera, states.c.since_ms, states.c.bad, states.c.reason)
+        .select_from(cameras.join(states, mine))
+        .where(states.c.since_ms >= func.coalesce(before, since_ms), states.c.since_ms < until_ms)
+        .where(reach.holds(cameras.c.box))
+        .order_by(states.c.camera, states.c.since_ms, states.c.received_ms)
+    )
+    found: dict[str, list[Word]] = {}
+    for camera, *word in connection.execute(query):
+        found.setdefault(camera, []).append(Word(*word))
+    return found
 
 
 def prune_silences(connection: Connection, before_ms: int) -> None:

@@ -85,6 +85,16 @@ def windows_of(
     return [Window(**row) for row in connection.execute(query).mappings()]
 
 
+def windows_between(connection: Connection, since_ms: int, until_ms: int) -> dict[tuple[str, str], list[Window]]:
+    """Every window that touches the time, by (kind, ref)."""
+    windows = maintenance_windows.c
+    query = select(*_WINDOW).where(windows.until_ms > since_ms, windows.start_ms < until_ms)
+    found: dict[tuple[str, str], list[Window]] = {}
+    for row in connection.execute(query.order_by(windows.start_ms)).mappings():
+        found.setdefault((row["kind"], row["ref"]), []).append(Window(**row))
+    return found
+
+
 def add_note(connection: Connection, note: VisitNote) -> None:
     """Keep a note."""
     connection.execute(insert(visit_notes).values(**vars(note)))

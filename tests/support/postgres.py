@@ -74,6 +74,10 @@ class Postgres:
         server = f"host=127.0.0.1 port={self.port} user=vonggac dbname=postgres"
         with psycopg.connect(server, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+        return self.url(name)
+
+    def url(self, name: str) -> str:
+        """The URL of a database that is there."""
         return f"postgresql+psycopg://vonggac@127.0.0.1:{self.port}/{name}"
 
     def end(self) -> None:
