@@ -9,6 +9,7 @@ import fcntl
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,14 @@ __all__ = ["Connection", "Database", "insert_ignoring", "one_of_many", "open_dat
 
 HEAD = "0015"
 """The newest migration; a test holds it to collector/store/migrations."""
+READING, WRITING = "BEGIN", "BEGIN IMMEDIATE"
+TURN_S = 10.0
+"""So long may another process write before the database counts as locked."""
+LOOK_AGAIN_MS = 8
+PAGES_KIB = 8192
+"""Of each connection's own cache of SQLite's pages."""
+CHECKPOINT_PAGES = 4000
+"""16 MiB of log: an index's page that many events touch is then written into the file once for all of them."""
 WRITER_LOCK = 0x564F4E47
 """PostgreSQL's advisory lock of whoever writes: "VONG"."""
 
@@ -86,8 +95,8 @@ def open_database(url: str) -> Database:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    readers = _sqlite_engine(parsed, "BEGIN", pool_size=8)
-    writer = _sqlite_engine(parsed, "BEGIN IMMEDIATE", pool_size=1)
+    readers = _sqlite_engine(parsed, READING, pool_size=8)
+    writer = _sqlite_engine(parsed, WRITING, pool_size=1)
     return _ready(Database(readers, writer), parsed, path)
 
 
@@ -112,12 +121,34 @@ def _sqlite_engine(url: sa.URL, begin: str, pool_size: int) -> sa.Engine:
     def prepare(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves; the driver's own habit breaks savepoints
         apply_pragmas(connection, durable=True)
+        connection.execute(f"PRAGMA cache_size = -{PAGES_KIB}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
 
     @sa.event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        if begin == WRITING:
+            _take_turn(connection)
+        else:
+            connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _take_turn(connection: Connection) -> None:
+    """Begin to write as soon as no other process does.
+
+    SQLite itself looks every tenth of a second in the end, and can miss every pause of a process that writes often.
+    """
+    until_s = time.monotonic() + TURN_S
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {LOOK_AGAIN_MS}")
+    while True:
+        try:
+            connection.exec_driver_sql(WRITING)
+        except OperationalError as error:
+            if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY or time.monotonic() > until_s:
+                raise
+        else:
+            return
 
 
 def _ready(database: Database, url: sa.URL, path: Path | None) -> Database:

@@ -267,6 +267,33 @@ def test_the_months_availability_as_page_json_and_csv(son, duty, clock):
     assert [line.ref for line in lines(duty, "export")] == ["2026-09"]
 
 
+def row_of(browser, box=SCHOOL):
+    """The box's row on the page of the fleet, and why it stands where it does."""
+    [row] = re.findall(rf'<tr id="box-{box}".*?</tr>(?:\s*<tr class="why.*?</tr>)?', browser.get("/boxes").text, re.S)
+    return row
+
+
+def test_a_row_of_the_fleet_is_kept_but_its_ages_grow_and_what_changes_is_drawn_anew(son, duty, clock):
+    duty.heartbeat(SCHOOL, a_heartbeat(("cong-truong", "hanh-lang", "nha-xe"), events=3, oldest_ms=duty.now_ms))
+    clock.step_wall(15_000)
+    first = row_of(son)
+    assert "<hole>" not in first
+    clock.step_wall(20_000)
+    older = row_of(son)
+    assert older != first
+    age = re.compile(r"\d+ giây")
+    assert age.sub("", older) == age.sub("", first)
+    duty.standing("box", SCHOOL, "down", clock.wall_ms(), "silent")
+    with duty.database.write() as connection:
+        connection.exec_driver_sql(f"UPDATE boxes SET site = '<hole>' WHERE id = '{SCHOOL}'")
+    changed = row_of(son)
+    assert "Mất" in changed or "down" in changed
+    assert "&lt;hole&gt;" in changed
+    assert "<hole>" not in changed
+    son.cookies.set("vg_language", "en")
+    assert "ago" in row_of(son)
+
+
 @pytest.mark.parametrize(
     "month", ["2026-13", "2026-1", "26-09", "2026-10", "9999-99", "2019-01", "２０２６-09", "x" * 50]
 )

@@ -1,5 +1,8 @@
 """The database itself: migrations lead to the schema, writes are durable, retention and fsck keep their promises."""
 
+import sqlite3
+import threading
+import time
 import uuid
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 from collector.ingest import places
 from collector.ingest.intake import Outcome
 from collector.ingest.receipts import GATHER_MS, Receipts, as_ranges
+from collector.store import ledger
 from collector.store.database import HEAD, open_database, sqlite_url
 from collector.store.errors import StoreUnavailable, StoreUnusable
 from collector.store.migrations import alembic_config
@@ -54,6 +58,34 @@ def test_commits_are_synced_to_the_disk(station: Station) -> None:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1
+
+
+@sqlite_only
+def test_a_writer_gets_its_turn_beside_a_process_that_hardly_pauses(station: Station, tmp_path: Path) -> None:
+    busy = threading.Event()
+    file = next(tmp_path.rglob("*.sqlite"))
+
+    def write_on_and_on() -> None:
+        other = sqlite3.connect(file, isolation_level=None, timeout=10)
+        while not busy.is_set():
+            other.execute("BEGIN IMMEDIATE")
+            other.execute("INSERT INTO counters VALUES ('other', 1) ON CONFLICT DO UPDATE SET value = value + 1")
+            time.sleep(0.06)
+            other.execute("COMMIT")
+            time.sleep(0.02)  # the pauses that SQLite's own waiting, a tenth of a second long, mostly misses
+        other.close()
+
+    other = threading.Thread(target=write_on_and_on)
+    other.start()
+    try:
+        for _ in range(5):
+            start = time.monotonic()
+            with station.database.write() as connection:
+                ledger.count(connection, "mine")
+            assert time.monotonic() - start < 2.0
+    finally:
+        busy.set()
+        other.join()
 
 
 def test_a_failed_write_leaves_nothing(station: Station) -> None:
