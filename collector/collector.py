@@ -328,6 +328,7 @@ def _start_alerts(base: Foundation, channels: tuple[Channel, ...]) -> None:
         config.zone,
         base.alerted,
         channels=config.alerts.channel_names(),
+        calendar=config.calendar,
     )
     committed = base.committed.listen()
     for channel in channels:
@@ -388,6 +389,7 @@ def _web(base: Foundation, upload_app: Starlette | None) -> Starlette:
             secure=public_url.startswith("https://"),
             rules=base.config.rules(),
             channels=base.config.alerts.channel_names(),
+            calendar=base.config.calendar,
         ),
         upload_app,
         base.clock,

@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from collector.alerts.calendar import Calendar
 from collector.alerts.rules import Rule
 from collector.alerts.sky import Sky
-from collector.config_alerts import AlertsSection, Calendar
+from collector.config_alerts import AlertsSection
 from collector.identity.authority import AUTHORITY, COLLECTOR, COLLECTOR_KEY
 from collector.identity.certificates import is_host
 from collector.ingest.mqtt import BrokerAddress

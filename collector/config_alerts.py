@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, date, tzinfo
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from collector.alerts.calendar import PLAIN, Calendar, Sun
 from collector.alerts.channels.apprise import AppriseChannel, read_urls
 from collector.alerts.channels.duty import DUTY, DUTY_NEXT, DutyChannel
 from collector.alerts.channels.protocol import Channel
@@ -17,8 +17,8 @@ from collector.alerts.channels.zalo import API as ZALO_API
 from collector.alerts.channels.zalo import Lend, ZaloChannel
 from collector.alerts.incidents import Grouping
 from collector.alerts.roster import Shift, first_gap, next_on_duty, on_duty
-from collector.alerts.rules import ALL_WEEK, DAY_MINUTES, Escalate, Hours, LocalTime, Rule, SunTime, local_time_at
-from collector.alerts.sky import Sky, SunEvent
+from collector.alerts.rules import DAY_MINUTES, Escalate, Hours, LocalTime, Rule, local_time_at
+from collector.alerts.sky import SunEvent
 from collector.store.desk import SCREEN
 from vonggac.daemon.clock import SystemClock
 from vonggac.daemon.config import ConfigInvalid, ConfigPath, Duration, Section, is_this_machine, read_secret
@@ -28,23 +28,6 @@ _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun", "holiday"]
 _SUN = re.compile(r"(sunrise|sunset)(?:([+-])(\d+(?:m|h)))?")
-_BY_THE_CLOCK = {"sunrise": 6 * 60, "sunset": 18 * 60}
-
-
-@dataclass(frozen=True)
-class Calendar:
-    """What hours go by besides the clock: holidays, and the sky over the district, None where no place is given."""
-
-    holidays: frozenset[date] = frozenset()
-    sky: Sky | None = None
-
-
-@dataclass(frozen=True)
-class Sun:
-    """`sunset`, `sunrise+30m`."""
-
-    event: SunEvent
-    after_min: int
 
 
 def _sun_or_clock(value: object) -> object:
@@ -72,17 +55,10 @@ class HoursSection(Section):
     end: Annotated[SunOrClock, Field(alias="to")]
     days: tuple[Day, ...] = ()
 
-    def hours(self, calendar: Calendar = Calendar()) -> Hours:
+    def hours(self, calendar: Calendar = PLAIN) -> Hours:
         """As a rule takes them."""
-        weekdays = frozenset(_WEEKDAYS.index(day) for day in self.days if day != "holiday")
-        return Hours(
-            self.start if isinstance(self.start, int) else _BY_THE_CLOCK[self.start.event],
-            self.end if isinstance(self.end, int) else _BY_THE_CLOCK[self.end.event],
-            weekdays if self.days else ALL_WEEK,
-            calendar.holidays if "holiday" in self.days else frozenset(),
-            _by_the_sun(self.start, calendar),
-            _by_the_sun(self.end, calendar),
-        )
+        weekdays = [_WEEKDAYS.index(day) for day in self.days if day != "holiday"]
+        return calendar.hours(self.start, self.end, weekdays, on_holidays="holiday" in self.days)
 
     @property
     def needs_sky(self) -> bool:
@@ -93,12 +69,6 @@ class HoursSection(Section):
     def _makes_sense(self) -> "HoursSection":
         self.hours()
         return self
-
-
-def _by_the_sun(moment: Sun | int, calendar: Calendar) -> SunTime | None:
-    if isinstance(moment, int) or calendar.sky is None:
-        return None
-    return SunTime(moment.event, calendar.sky, moment.after_min)
 
 
 class PlaceSection(Section):
@@ -132,7 +102,7 @@ class RuleSection(Section):
     channels: tuple[str, ...] = (SCREEN,)
     escalate: tuple[EscalateSection, ...] = ()
 
-    def rule(self, calendar: Calendar = Calendar()) -> Rule:
+    def rule(self, calendar: Calendar = PLAIN) -> Rule:
         """As the rules' loop takes it. Raises ValueError with what is wrong."""
         return Rule(
             name=self.name,

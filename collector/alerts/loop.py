@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import tzinfo
 
 from collector.alerts.bell import Bell, Ear
+from collector.alerts.calendar import PLAIN, Calendar
 from collector.alerts.escalation import Escalation
 from collector.alerts.incidents import (
     Grouping,
@@ -65,9 +66,11 @@ class RulesLoop:
         zone: tzinfo,
         alerted: Bell,
         channels: Collection[str] | None = None,
+        calendar: Calendar = PLAIN,
     ) -> None:
         self._database = database
         self._configured = rules
+        self._calendar = calendar
         self._grouping = grouping
         self._zone = zone
         self._alerted = alerted
@@ -86,7 +89,8 @@ class RulesLoop:
         made = list_rules(connection)
         if made != self._made:
             self._made = made
-            self._take((*self._configured, *(from_json(row.name, row.body, self._channels) for row in made)))
+            read = (from_json(row.name, row.body, self._channels, self._calendar) for row in made)
+            self._take((*self._configured, *read))
 
     def run(self, pulse: Pulse, stop: Stop, clock: Clock, committed: Ear) -> None:
         """Step until asked to stop; wakes when ingest has committed, and four times a second."""

@@ -206,7 +206,7 @@ async def read_form(request: Request) -> dict[str, str]:
     if request.headers.get("content-type", "").split(";")[0].strip() != "application/x-www-form-urlencoded":
         return {}
     try:
-        fields = parse_qsl(data.decode(), keep_blank_values=True, max_num_fields=20, errors="strict")
+        fields = parse_qsl(data.decode(), keep_blank_values=True, max_num_fields=64, errors="strict")
     except ValueError:
         raise Problem(400, "The form cannot be read.", where="body", hint="Send UTF-8, at most 20 fields.") from None
     return {name: value.replace("\0", "") for name, value in fields}

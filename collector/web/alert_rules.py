@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from starlette.responses import RedirectResponse, Response
 
-from collector.alerts.rules import ALL_WEEK, DEFAULT_RULES, Escalate, Hours, Rule, Severity
+from collector.alerts.rules import DEFAULT_RULES, Rule
 from collector.alerts.stored_rules import SCREEN, as_json, from_json
 from collector.store import desk as rows
 from collector.store import rules as store
@@ -25,12 +25,8 @@ from collector.web.desk import Asked, Desk
 from collector.web.problems import not_found
 from collector.web.query import require_uuid
 from collector.web.render import render
+from collector.web.rule_form import DAYS, KINDS, STEPS, WINDOWS, Wrong, as_form, rule_of
 from vonggac.daemon.clock import new_id
-
-DAYS: dict[str, frozenset[int]] = {"all": ALL_WEEK, "work": frozenset(range(5)), "weekend": frozenset({5, 6})}
-SEVERITIES: dict[str, Severity] = {"low": "low", "normal": "normal", "high": "high"}
-KINDS = {"": (), "motion": ("motion",), "tamper": ("tamper",)}
-MAX_NAMES = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +97,7 @@ def _page(desk: Desk, asked: Asked, edit: str | None, wrong: str | None = None, 
     made = [
         Shown(rule=rule, cameras=_cameras_of(rule, near), row=row, may_change=_may_change(asked, row, names))
         for row in kept
-        for rule in (from_json(row.name, row.body, desk.settings.channels),)
+        for rule in (from_json(row.name, row.body, desk.settings.channels, desk.settings.calendar),)
     ]
     editing = next((each for each in made if each.row is not None and each.row.id == edit and each.may_change), None)
     if edit is not None and editing is None:
@@ -115,10 +111,15 @@ def _page(desk: Desk, asked: Asked, edit: str | None, wrong: str | None = None, 
         made=[each for each in made if each.cameras is None or each.cameras],
         is_default=fixed == DEFAULT_RULES,
         editing=editing,
-        given=asked.form if wrong else _as_form(editing),
+        given=asked.form if wrong else _given(editing),
         wrong=wrong,
         channels=[each for each in desk.settings.channels if each != SCREEN],
+        has_sky=desk.settings.calendar.sky is not None,
+        has_holidays=bool(desk.settings.calendar.holidays),
+        windows=WINDOWS,
+        steps=STEPS,
         days=DAYS,
+        kinds=KINDS,
         shows_patterns=asked.who.reach == EVERYWHERE,
         waiting=waiting,
     )
@@ -126,52 +127,17 @@ def _page(desk: Desk, asked: Asked, edit: str | None, wrong: str | None = None, 
 
 def _rule_of(desk: Desk, asked: Asked, names: Sequence[CameraName]) -> Rule | str:
     """What the form says, or the word for what is wrong with it."""
-    form = asked.form
-    name = " ".join(form.get("name", "").split())
-    if not 1 <= len(name) <= 60:
-        return "name"
-    cameras = tuple(dict.fromkeys(form.get("cameras", "").replace(",", " ").split()))
-    if len(cameras) > MAX_NAMES or not all(_is_meant(asked, each, names) for each in cameras):
-        return "cameras"
-    if not cameras and asked.who.reach != EVERYWHERE:
-        return "cameras"
-    zones = tuple(dict.fromkeys(zone for each in form.get("zones", "").split(",") if (zone := each.strip())))
-    if len(zones) > MAX_NAMES or any(len(zone) > 80 for zone in zones):
-        return "zones"
-    hours: tuple[Hours, ...] = ()
-    days = DAYS.get(form.get("days", "all"), ALL_WEEK)
-    texts = [form.get(each, "").strip() for each in ("from", "to")]
-    if any(texts) or days != ALL_WEEK:
-        start, end = (asked.formats.minute_of_day(text) for text in (texts[0] or "0:00", texts[1] or "24:00"))
-        if start is None or end is None or start in (end, 1440):
-            return "hours"
-        hours = (Hours(start, end, days),)
-    size, dwell = form.get("size", "").strip(), form.get("dwell", "").strip()
-    if not (_is_count(size, 100) and _is_count(dwell, 3600)):
-        return "size"
-    channel, next_one = form.get("channel", ""), form.get("escalate", "")
-    if not {channel, next_one} <= {"", *desk.settings.channels}:
-        return "channel"
-    after = form.get("after", "").strip()
-    if next_one and not (after and _is_count(after, 1440)):
-        return "after"
-    return Rule(
-        name=name,
-        cameras=cameras,
-        zones=zones,
-        kinds=KINDS.get(form.get("kind", ""), ()),
-        hours=hours,
-        min_size=int(size) / 100 if size else None,
-        min_dwell_s=float(dwell) if dwell else None,
-        severity=SEVERITIES.get(form.get("severity", ""), "normal"),
-        channels=(SCREEN, channel) if channel and channel != SCREEN else (SCREEN,),
-        escalate=(Escalate(int(after) * 60.0, (next_one,)),) if next_one else (),
-    )
-
-
-def _is_count(text: str, most: int) -> bool:
-    """A whole number from 1 to `most`, or nothing."""
-    return not text or (text.isascii() and text.isdecimal() and len(text) <= 5 and 1 <= int(text) <= most)
+    try:
+        return rule_of(
+            asked.form,
+            lambda pattern: _is_meant(asked, pattern, names),
+            may_mean_all=asked.who.reach == EVERYWHERE,
+            channels=desk.settings.channels,
+            calendar=desk.settings.calendar,
+            formats=asked.formats,
+        )
+    except Wrong as wrong:
+        return str(wrong)
 
 
 def _is_meant(asked: Asked, pattern: str, names: Iterable[CameraName]) -> bool:
@@ -205,31 +171,11 @@ def _cameras_of(rule: Rule, near: Sequence[str]) -> list[str] | None:
     return [camera for camera in near if any(_covers(pattern, camera) for pattern in rule.cameras)]
 
 
-def _as_form(shown: Shown | None) -> Mapping[str, str]:
-    """A rule that was made here as the form would have said it."""
-    if shown is None or shown.row is None:
+def _given(editing: Shown | None) -> Mapping[str, str]:
+    """What the form begins with."""
+    if editing is None or editing.row is None:
         return {}
-    rule = shown.rule
-    form = {
-        "id": shown.row.id,
-        "name": rule.name,
-        "cameras": " ".join(rule.cameras),
-        "zones": ", ".join(rule.zones),
-        "kind": rule.kinds[0] if rule.kinds else "",
-        "severity": rule.severity,
-        "channel": next((each for each in rule.channels if each != SCREEN), ""),
-    }
-    if rule.min_size is not None:
-        form["size"] = str(round(rule.min_size * 100))
-    if rule.min_dwell_s is not None:
-        form["dwell"] = str(round(rule.min_dwell_s))
-    for each in rule.hours:
-        form["from"] = f"{each.start_minute // 60:02d}:{each.start_minute % 60:02d}"
-        form["to"] = f"{each.end_minute // 60:02d}:{each.end_minute % 60:02d}"
-        form["days"] = next((word for word, days in DAYS.items() if days == each.weekdays), "all")
-    for step in rule.escalate:
-        form["escalate"], form["after"] = step.channels[0], str(round(step.after_s / 60))
-    return form
+    return {"id": editing.row.id, **as_form(editing.rule)}
 
 
 def _configured_names(desk: Desk) -> set[str]:

@@ -9,6 +9,7 @@ from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import Response
 
+from collector.alerts.calendar import PLAIN, Calendar
 from collector.alerts.rules import Rule
 from collector.playback.copies import Copies
 from collector.store.database import Database
@@ -31,6 +32,7 @@ class WebSettings:
     session_longest_s: int = 7 * 24 * 3600
     rules: tuple[Rule, ...] = ()
     channels: tuple[str, ...] = ("screen",)
+    calendar: Calendar = PLAIN
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,7 +53,7 @@ class Post:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(VARIABLE, point)
             died = self.system.launch()
-        assert died.process.wait(60) == -signal.SIGKILL, point
+        assert died.process.wait(60) == -signal.SIGKILL, (point, died.log.read_text()[-2000:])
 
     def deliver_the_rest(self) -> Program:
         program = self.system.launch()

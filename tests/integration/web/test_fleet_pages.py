@@ -172,7 +172,7 @@ def test_whose_reach_is_a_site_does_not_put_its_commune_to_rest(son, duty):
     assert son.post_form(f"/maintenance/{window.id}/lift").status_code == 404
     assert [line.commune for line in lines(duty, "refused")] == [COMMUNE, COMMUNE]
     page = son.get("/maintenance").text
-    assert "Cả xã Xã Hòa Bình" in page, "it is about the site too"
+    assert "Toàn bộ Xã Hòa Bình" in page, "it is about the site too"
     assert "/lift" not in page
     assert f"commune:{COMMUNE}" not in page
     assert son.post_form("/maintenance", kind=f"site:{SITE}", **{"for": "1h"}).status_code == 303

@@ -162,8 +162,10 @@ SOUND = {  # what each form takes: one field at a time is made wrong, or left ou
     "/clips/{id}/delete": {"reason": ["chủ nhà yêu cầu"]},
     "/language": {"language": ["vi", "en"], "next": ["/boxes"]},
     "/rules": {
-        "name": ["đêm"], "cameras": [CAMERA, ""], "zones": ["cổng"], "days": ["all"], "from": ["21:00"],
-        "to": ["05:00"], "size": ["2", ""], "dwell": ["5", ""], "channel": [""], "escalate": [""], "after": ["3", ""],
+        "name": ["đêm"], "cameras": [CAMERA, ""], "zones": ["cổng"], "from": ["21:00"], "from_sun": ["", "sunset"],
+        "to": ["05:00"], "mon": ["on"], "holiday2": ["", "on"], "to2": ["", "8:00"], "size": ["2", ""],
+        "dwell": ["5", ""], "score": ["", "0,5"], "calm": ["", "0"], "rings": ["12"], "tell:screen": ["on"],
+        "escalate": ["", "screen"], "after": ["3", ""],
         "kind": ["", "motion"], "severity": ["normal"],
     },
     "/map/pins": {"camera": [CAMERA], "x": ["0,5"], "y": ["0.5"], "do": ["place", "remove"]},

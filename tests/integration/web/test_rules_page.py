@@ -2,15 +2,19 @@
 
 import html
 import re
+from datetime import date
 from zoneinfo import ZoneInfo
 
 import pytest
 from starlette.testclient import TestClient
 
 from collector.alerts.bell import Bell
+from collector.alerts.calendar import Calendar
 from collector.alerts.incidents import Grouping
 from collector.alerts.loop import RulesLoop
-from collector.alerts.rules import Hours, Rule
+from collector.alerts.rules import Hours, Rule, SunTime
+from collector.alerts.sky import Sky
+from collector.alerts.stored_rules import from_json
 from collector.store import audit, desk, rules, users
 from collector.store.audit import Sought
 from collector.store.reach import Reach, Spot
@@ -22,16 +26,21 @@ from tests.support.duty import QUICK_PASSWORDS, a_heartbeat
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 SCHOOL = "truong-tieu-hoc"
+CALENDAR = Calendar(frozenset({date(2027, 2, 5)}), Sky(21.0, 105.8, ZONE))
 CONFIGURED = Rule(name="ban đêm ở trường", cameras=("truong-*/*",), hours=(Hours(1260, 300),), channels=("điện thoại",))
 GOOD = {"name": "cổng chợ", "cameras": "nga-ba-cho/*", "zones": "làn xe, vỉa hè", "severity": "high", "from": "21:00",
-        "to": "5:00", "days": "weekend", "kind": "motion", "channel": "điện thoại", "escalate": "điện thoại",
-        "after": "5", "size": "3", "dwell": "4"}  # fmt: skip
+        "to": "5:00", "sat": "on", "sun": "on", "kind": "motion", "tell:điện thoại": "on", "escalate": "duty-next",
+        "after": "5", "escalate2": "điện thoại", "after2": "9", "size": "3", "dwell": "4"}  # fmt: skip
+NIGHT = {"name": "đêm", "from_sun": "sunset", "from": "-30", "to_sun": "sunrise", "holiday": "on", "from2": "12:00",
+         "to2": "13:30", "mon2": "on", "kind": "tamper:covered", "tell:duty": "on", "score": "0,5", "calm": "0",
+         "rings": "100"}  # fmt: skip
 
 
 @pytest.fixture
 def browse(duty, shift, clock):
     """Browsers of a server whose configuration has a rule and a channel."""
-    settings = WebSettings(zone=ZONE, rules=(CONFIGURED,), channels=("screen", "điện thoại"))
+    channels = ("screen", "điện thoại", "duty", "duty-next")
+    settings = WebSettings(zone=ZONE, rules=(CONFIGURED,), channels=channels, calendar=CALENDAR)
     app = build_app(duty.database, duty.folder, settings, None, clock, passwords=QUICK_PASSWORDS)
 
     def sign(name):
@@ -63,9 +72,9 @@ def test_a_rule_is_made_changed_and_removed_and_each_is_noted(browse, duty):
     [row] = kept(duty)
     assert row.body == {
         "cameras": ["nga-ba-cho/*"], "zones": ["làn xe", "vỉa hè"], "kinds": ["motion"],
-        "hours": [[1260, 300, [5, 6]]], "min_size": 0.03, "min_dwell_s": 4.0,
-        "severity": "high", "channels": ["screen", "điện thoại"],
-        "escalate": [[300.0, ["điện thoại"]]],
+        "hours": [[1260, 300, [5, 6], False]], "min_score": None, "min_size": 0.03, "min_dwell_s": 4.0,
+        "cool_down_s": 60.0, "rings_an_hour": 12, "severity": "high", "channels": ["screen", "điện thoại"],
+        "escalate": [[300.0, ["duty-next"]], [540.0, ["điện thoại"]]],
     }  # fmt: skip
     form = html.unescape(browser.get(f"/rules?edit={row.id}").text)
     fields = dict(re.findall(r'<input[^>]* name="(\w+)"[^>]* value="([^"]*)"', form.split('id="form"')[1]))
@@ -89,7 +98,11 @@ def test_a_rule_is_made_changed_and_removed_and_each_is_noted(browse, duty):
         ("cameras", "[a]/*", "tên camera không đúng"),
         ("from", "25:00", "Giờ không đúng"),
         ("to", "21:00", "Giờ không đúng"),
-        ("channel", "đài phát thanh", "Không có kênh"),
+        ("from_sun", "sunset", "số phút, nhiều nhất 720"),
+        ("tell:đài phát thanh", "on", "Không có kênh"),
+        ("escalate", "đài phát thanh", "Không có kênh"),
+        ("score", "2", "từ 0 đến 1"),
+        ("calm", "mãi", "số giây từ 0"),
         ("after", "mãi", "số phút"),
         ("size", "101", "phần trăm"),
         ("dwell", "²", "số giây"),
@@ -102,6 +115,50 @@ def test_what_is_wrong_with_a_rule_is_said_and_nothing_typed_is_lost(browse, dut
     assert word in page
     assert 'value="làn xe, vỉa hè"' in page
     assert kept(duty) == []
+
+
+def test_a_rule_made_on_the_page_says_all_that_one_of_the_configuration_can(browse, duty):
+    browser = browse("thu")
+    assert browser.post("/rules", data=NIGHT).status_code == 303
+    [row] = kept(duty)
+    [night, noon] = from_json(row.name, row.body, None, CALENDAR).hours
+    sky, nothing = CALENDAR.sky, frozenset()
+    by_the_sun = {"start_sun": SunTime("sunset", sky, -30), "end_sun": SunTime("sunrise", sky)}
+    assert night == Hours(1080, 360, nothing, CALENDAR.holidays, **by_the_sun)
+    assert noon == Hours(720, 810, frozenset({0}))
+    assert (row.body["kinds"], row.body["channels"]) == (["tamper:covered"], ["screen", "duty"])
+    assert (row.body["min_score"], row.body["cool_down_s"], row.body["rings_an_hour"]) == (0.5, 0.0, 100)
+    page = html.unescape(browser.get(f"/rules?edit={row.id}").text)
+    assert "mặt trời lặn -30 phút–mặt trời mọc" in page
+    assert "người đang trực" in page
+    form = page.split('id="form"')[1].split("</form>")[0]
+    fields = dict(re.findall(r'<input[^>]* name="([^"]+)"[^>]* value="([^"]*)"', form))
+    fields |= dict.fromkeys(re.findall(r'<input type="checkbox" name="([^"]+)" checked', form), "on")
+    chosen = r'<select[^>]* name="(\w+)"(?:(?!</select>).)*?value="([^"]+)" selected'
+    fields |= dict(re.findall(chosen, form))
+    fields.pop("csrf")
+    assert browser.post("/rules", data=fields).status_code == 303, "what the form shows is what was kept"
+    assert [each.body for each in kept(duty)] == [row.body]
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "word"), [("from_sun", "sunset", "vị trí của xã"), ("holiday", "on", "ngày lễ")]
+)
+def test_without_a_place_and_holidays_neither_is_offered_nor_taken(sign_in, duty, shift, field, text, word):
+    browser = sign_in("thu")
+    assert f'name="{field}"' not in browser.get("/rules").text
+    browser.headers["x-csrf-token"] = csrf_of(browser)
+    answer = browser.post("/rules", data={"name": "đêm", field: text})
+    assert answer.status_code == 400
+    assert word in html.unescape(answer.text)
+
+
+def test_rules_of_an_earlier_version_are_read():
+    body = {
+        "cameras": [], "zones": [], "kinds": [], "hours": [[1260, 300, [5, 6]]], "min_size": None, "min_dwell_s": None,
+        "severity": "high", "channels": ["screen"], "escalate": [],
+    }  # fmt: skip
+    assert from_json("chợ", body) == Rule(name="chợ", hours=(Hours(1260, 300, frozenset({5, 6})),), severity="high")
 
 
 def test_a_reach_of_some_communes_makes_rules_for_their_boxes_alone(browse, duty):
