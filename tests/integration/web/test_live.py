@@ -206,8 +206,7 @@ def test_a_reader_hears_only_of_their_own_commune_and_counts_only_what_waits_the
         assert near.names_so_far() == []
 
 
-def test_a_reach_that_changes_holds_from_the_next_beat_for_who_listens_already(duty, address, monkeypatch):
-    monkeypatch.setattr("collector.web.live.BEAT_S", 0.5)
+def test_a_reach_that_changes_holds_from_the_next_beat_for_who_listens_already(duty, address):
     duty.box("nha-rong-09", "Nhà rông", ("san",), commune="Xã Tân Lập")
     with duty.database.write() as connection:
         users.add_user(connection, "y-moan", "no hash", "officer", duty.now_ms)
