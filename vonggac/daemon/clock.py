@@ -7,6 +7,7 @@ while the machine sleeps, and never steps. Nothing waits for the wall clock. doc
 import ctypes
 import os
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -49,9 +50,13 @@ class SystemClock:
     """The machine's own clock."""
 
     def __init__(self) -> None:
-        self.boot_id = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         self._was_synced = False
         self._libc = ctypes.CDLL(None, use_errno=True)
+
+    @cached_property
+    def boot_id(self) -> str:
+        """Read when it is asked for: the updater never asks, and its unit shows it nothing of /proc/sys."""
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
     def wall_ms(self) -> int:
         return time.time_ns() // 1_000_000
