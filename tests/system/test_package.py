@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from deploy.package.__main__ import build
 from deploy.package.release import build_project, foreign_parts, make_release, project_version, wheel_tags
 from deploy.package.target import Target
 from tests.support.certified import Certified
+from tests.support.debian import copy_tree
 from tests.support.system import program
 from tests.support.walks import film_walks
+from tests.system.conftest import EPOCH
 
 pytestmark = [
     pytest.mark.slow,
@@ -27,14 +28,6 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a Debian is made and entered"),
     pytest.mark.skipif(shutil.which("debootstrap") is None, reason="needs debootstrap: apt-get install debootstrap"),
 ]
-EPOCH = 1_700_000_000
-
-
-def mirror() -> str:
-    """The Debian mirror that this machine's apt uses."""
-    command = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(LABEL)", "Created-By: Packages"]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    return next(line.split()[0] for line in lines if line.endswith(" Debian"))
 
 
 def digest_of(tree: Path) -> str:
@@ -69,15 +62,6 @@ def test_every_wheel_of_an_arm64_build_is_for_arm64_and_the_build_repeats(progra
     assert digests[0] == digests[1]
 
 
-@pytest.fixture(scope="module")
-def debs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Agent and collector for the Debian that is made below."""
-    folder = tmp_path_factory.mktemp("debs")
-    for name in ("agent", "collector"):
-        build(Target(name, project_version(), "13", "amd64"), folder, EPOCH, tar=False)  # type: ignore[arg-type]
-    return folder
-
-
 @pytest.mark.skipif(shutil.which("lintian") is None, reason="needs lintian: apt-get install lintian")
 def test_lintian_finds_no_error(debs: Path) -> None:
     for deb in debs.iterdir():
@@ -86,12 +70,8 @@ def test_lintian_finds_no_error(debs: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A Debian 13 with cloud-init, as a card has it."""
-    tree = tmp_path_factory.mktemp("debian") / "tree"
-    wanted = "python3,systemd,cloud-init,netplan.io,python3-netplan,mosquitto"
-    command = ["debootstrap", "--variant=minbase", f"--include={wanted}", "trixie", str(tree), mirror()]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+def debian(bare_debian: Path) -> Iterator[Path]:
+    tree = copy_tree(bare_debian, bare_debian.parent / "entered")
     yield tree
     shutil.rmtree(tree)
 
