@@ -39,6 +39,7 @@ from edge_agent.outbox.budget import DiskBudget
 from edge_agent.outbox.errors import OutboxInUse
 from edge_agent.outbox.outbox import Outbox
 from edge_agent.recording.clip_thread import ClipThread
+from edge_agent.software import Software, own_release
 from edge_agent.update.telling import update_health
 from edge_agent.uplink.errors import CommandRefused
 from edge_agent.uplink.mqtt import Broker, MqttLink, Tls
@@ -75,7 +76,8 @@ class Agent:
         self._crew = Crew(stop)
         zone = ZoneInfo(config.time_zone)
         self._outbox = Outbox(config.data, clock, config.box)
-        self._host = HostHealth(config.data, clock, config.time_zone)
+        self._software = Software(own_release(), stop)
+        self._host = HostHealth(config.data, clock, config.time_zone, changed_files=lambda: self._software.changed)
         self._clip_folder = config.data / "clips"
         self._handover = Handover(self._outbox, clock, config.box)
         self._clips = ClipThread(self._clip_folder, self._handover.clip, self._handover.lost_clip)
@@ -122,6 +124,7 @@ class Agent:
         if self._renewer is not None:
             self._crew.start("identity", self._renewer.run, stall_s=RENEWAL_STALL_S)
         self._crew.start("disk-budget", self._keep_budget)
+        self._crew.start("software", self._software.run)
         for camera in self._cameras.values():
             camera.start(self._crew)
         log.info("agent runs", box=self._config.box, cameras=list(self._cameras), version=version("vonggac"))

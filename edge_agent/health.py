@@ -77,10 +77,18 @@ class WrittenToday:
 class HostHealth:
     """Samples the computer. `root` is `/`, or a tree of the kernel's files that a test made."""
 
-    def __init__(self, data: Path, clock: Clock, time_zone: str = "Asia/Ho_Chi_Minh", root: Path = Path("/")) -> None:
+    def __init__(
+        self,
+        data: Path,
+        clock: Clock,
+        time_zone: str = "Asia/Ho_Chi_Minh",
+        root: Path = Path("/"),
+        changed_files: Callable[[], int | None] = lambda: None,
+    ) -> None:
         self._data = data
         self._clock = clock
         self._root = root
+        self._changed_files = changed_files
         self._began_ms = int(clock.mono_ms())
         self._written = WrittenToday(data / "written.json", clock, ZoneInfo(time_zone), self._write_bytes)
         self._has_vcgencmd = root == Path("/") and Path("/dev/vcio").exists()
@@ -103,6 +111,7 @@ class HostHealth:
             written_today_bytes=self._written.sample(),
             throttled=self.throttled(),
             run_began_mono_ms=self._began_ms,
+            changed_files=self._changed_files(),
         )
 
     def close(self) -> None:

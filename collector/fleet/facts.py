@@ -27,6 +27,7 @@ def box_facts(box: BoxHeard, listening_since_ms: int, blind_cameras: int, flaps:
         memory_free_share=_share(host.get("memory_available_bytes"), host.get("memory_total_bytes")),
         temperature_c=host.get("temperature_c"),
         throttled=host.get("throttled"),
+        changed_files=host.get("changed_files") or 0,
         blind_cameras=blind_cameras,
         flaps=flaps,
     )

@@ -68,6 +68,7 @@ class BoxFacts:
     memory_free_share: float | None = None
     temperature_c: float | None = None
     throttled: int | None = None
+    changed_files: int = 0
     blind_cameras: int = 0
     flaps: int = 0
 
@@ -181,6 +182,7 @@ def _ails(facts: BoxFacts, limits: Limits) -> tuple[str, ...]:
     oldest_ms, throttled = facts.outbox_oldest_age_ms, facts.throttled or 0
     checks = (
         ("cameras_blind", facts.blind_cameras > 0),
+        ("software_changed", facts.changed_files > 0),
         ("disk_low", _below(facts.disk_free_share, limits.disk_free_share)),
         ("outbox_parked", facts.outbox_parked > 0),
         ("outbox_old", oldest_ms is not None and oldest_ms > limits.outbox_old_s * 1000),

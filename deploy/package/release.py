@@ -16,6 +16,7 @@ from pathlib import Path
 
 from deploy.package.sbom import write_sbom
 from deploy.package.target import CODE_OF, COMMAND_OF, PINS_OF, Target
+from vonggac.wire.release import SUMS, write_sums
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("vonggac", "edge_agent", "collector")
@@ -70,7 +71,15 @@ def make_release(tree: Path, target: Target, wheel: Path, epoch: int) -> None:
     (tree / "release.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     _forget_how_it_was_installed(site)
     write_sbom(tree / "sbom.cdx.json", site, target, epoch)
+    list_sums(tree)
     same_everywhere(tree, epoch)
+
+
+def list_sums(tree: Path) -> None:
+    """By which a box finds out whether its program is still the one that was released (edge_agent/software.py)."""
+    files = [path for path in tree.rglob("*") if path.is_file() and not path.is_symlink() and path != tree / SUMS]
+    digests = {path.relative_to(tree).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    (tree / SUMS).write_text(write_sums(digests), encoding="utf-8")
 
 
 def _install(site: Path, target: Target, wheel: Path) -> None:

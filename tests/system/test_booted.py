@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from deploy.package.deb import write_tar
-from deploy.package.release import project_version
+from deploy.package.release import list_sums, project_version
 from deploy.package.target import Target
 from tests.support.debian import Booted, copy_tree, has_what_boots, wired
 from tests.support.system import wait_for
@@ -168,6 +168,7 @@ def a_next_release(box: Booted, folder: Path) -> Path:
     named = facts.rename(site / f"vonggac-{NEXT}.dist-info") / "METADATA"
     for file in (named, tree / "release.json", tree / "bin" / "edge-agent"):
         file.write_text(file.read_text(encoding="utf-8").replace(project_version(), NEXT), encoding="utf-8")
+    list_sums(tree)
     return write_tar(folder, tree, Target("agent", NEXT, "13", "amd64"), EPOCH)
 
 
@@ -186,6 +187,15 @@ def test_a_box_updates_itself_under_systemd(machines: tuple[Booted, Booted], tmp
         assert (box.tree / "opt/vonggac" / link).readlink() == Path(f"releases/{NEXT}")
     told = json.loads(server.run("collector", "update", "progress", "--json"))
     assert told["version"] == NEXT
+
+
+def test_a_program_that_somebody_changed_is_told(machines: tuple[Booted, Booted]) -> None:
+    server, box = machines
+    (part,) = (box.tree / "opt/vonggac/current").resolve().glob("lib/python3*/site-packages/edge_agent/health.py")
+    part.write_text(part.read_text(encoding="utf-8") + "\n# a word\n", encoding="utf-8")
+    box.run("systemctl", "restart", "vonggac-agent")  # it looks a minute after each start, and once a day
+    complained = lambda: "software_changed" in server.run("collector", "boxes", "--json")  # noqa: E731
+    wait_for(complained, "the technician's word", 240)
 
 
 def test_a_box_that_is_revoked_is_out_within_a_minute(machines: tuple[Booted, Booted]) -> None:

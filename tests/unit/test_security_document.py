@@ -61,6 +61,7 @@ SENSED = {
     "disk": ("disk", "written"),
     "temperature": ("temperature",),
     "power supply": ("throttled",),
+    "its program": ("changed",),
 }
 BARE = ("run_began_mono_ms", "uptime_ms")
 

@@ -112,7 +112,8 @@ class CameraHealth:
 class BoxHealth:
     """The computer. Temperatures in °C, memory and disk in bytes; `throttled` are a Pi's `get_throttled` flags.
 
-    `run_began_mono_ms` is when this run of the agent began, by the clock of `mono_ms`.
+    `run_began_mono_ms` is when this run of the agent began, by the clock of `mono_ms`. `changed_files` counts the files
+    of the program that are not as released; null where nobody looked yet, or the program is no release.
     """
 
     uptime_ms: int
@@ -127,6 +128,7 @@ class BoxHealth:
     written_today_bytes: int | None = None
     throttled: int | None = None
     run_began_mono_ms: int | None = None
+    changed_files: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

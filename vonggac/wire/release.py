@@ -3,6 +3,7 @@
 manifest.json   this module's Manifest, exactly the bytes that were signed
 manifest.sig    the Ed25519 signature over `statement`, hexadecimal
 ARCHIVES        one .tar.gz for each target, named in the manifest with its SHA-256
+                in each: SHA256SUMS, as sha256sum writes it, of all its other files
 
 GET /release answers an Answer, GET /release/archive/SHA256 an archive (Range allowed); both over mutual TLS alone.
 Nothing of a manifest is read before its signature was found to be of a pinned key (vonggac/daemon/signatures.py).
@@ -10,12 +11,14 @@ Nothing of a manifest is read before its signature was found to be of a pinned k
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 VERSION = 1
 RELEASE_PATH, ARCHIVE_PATH = "/release", "/release/archive"
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
+SUMS = "SHA256SUMS"
 MAX_MANIFEST_BYTES = 64 * 1024
 MAX_ARCHIVE_BYTES = 2**30
 MAX_UNPACKED_BYTES = 4 * 2**30
@@ -28,6 +31,7 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 KEY = re.compile(r"[0-9a-f]{64}")
 """A raw Ed25519 public key, hexadecimal."""
 _SIGNATURE = re.compile(r"[0-9a-f]{128}")
+_SUM = re.compile(r"([0-9a-f]{64})  ([^\0\n]{1,1024})")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~+-]{0,99}")
 
 
@@ -145,6 +149,22 @@ def _archive(found: Any) -> Archive:
         if not 0 < getattr(archive, name) <= most:
             raise ValueError(f"archives: {name} must be from 1 to {most}")
     return archive
+
+
+def write_sums(sums: Mapping[str, str]) -> str:
+    """The list of a release's files: name to SHA-256."""
+    return "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
+
+
+def read_sums(text: str) -> dict[str, str]:
+    """What `write_sums` wrote. Raises ValueError for a line that is torn."""
+    sums = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        found = _SUM.fullmatch(line)
+        if found is None:
+            raise ValueError(f"line {number} is no sum and name")
+        sums[found[2]] = found[1]
+    return sums
 
 
 def parse_signature(data: bytes) -> bytes:

@@ -54,6 +54,7 @@ RESTARTED = replace(HEALTHY, listening_since_ms=T + 7_200_000)
         (replace(HEALTHY, temperature_c=80.0), UP, 1, Verdict(State.DEGRADED, ("hot",))),
         (replace(HEALTHY, throttled=0x1), UP, 1, Verdict(State.DEGRADED, ("under_voltage",))),
         (replace(HEALTHY, throttled=0x50000), UP, 1, UP),
+        (replace(HEALTHY, changed_files=2), UP, 1, Verdict(State.DEGRADED, ("software_changed",))),
         (replace(HEALTHY, throttled=0x5), UP, 1, Verdict(State.DEGRADED, ("under_voltage", "slowed"))),
         (replace(HEALTHY, clock="unset"), UP, 1, Verdict(State.DEGRADED, ("clock_unset",))),
         (replace(HEALTHY, clock="holdover"), UP, 1, UP),

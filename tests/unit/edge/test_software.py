@@ -1,0 +1,79 @@
+"""A program that is not as it was released is found, and nothing else is."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from edge_agent.software import Software
+from vonggac.daemon.threads import Pulse, Stop
+from vonggac.wire.release import SUMS, read_sums, write_sums
+
+FILES = {"bin/edge-agent": b"#!/usr/bin/python3\n", "lib/part.py": b"x = 1\n", "lib/empty.py": b""}
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    for name, content in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in FILES.items()}
+    (tmp_path / SUMS).write_text(write_sums(sums), encoding="utf-8")
+    (tmp_path / "bin" / "python").symlink_to("/usr/bin/python3")
+    (tmp_path / "lib" / "__pycache__").mkdir()
+    (tmp_path / "lib" / "__pycache__" / "part.cpython-313.pyc").write_bytes(b"made here")
+    return tmp_path
+
+
+def changed(release: Path) -> int | None:
+    software = Software(release, Stop(), pause=lambda _seconds: None)
+    software.look(release, Pulse("software", 60.0))
+    return software.changed
+
+
+def test_a_release_as_it_was_made_has_nothing_changed(release: Path) -> None:
+    assert changed(release) == 0
+
+
+def test_what_was_altered_taken_away_or_added_counts(release: Path) -> None:
+    (release / "lib" / "part.py").write_bytes(b"x = 2\n")
+    assert changed(release) == 1
+    (release / "lib" / "empty.py").unlink()
+    assert changed(release) == 2
+    (release / "lib" / "sitecustomize.py").write_bytes(b"import os\n")
+    assert changed(release) == 3
+
+
+def test_a_file_put_in_the_place_of_a_link_counts(release: Path) -> None:
+    (release / "bin" / "python").unlink()
+    (release / "bin" / "python").write_bytes(b"\x7fELF")
+    assert changed(release) == 1
+
+
+@pytest.mark.parametrize("spoilt", [b"no list\n", b"\xff\xfe\n", None], ids=["torn", "no text", "gone"])
+def test_a_list_that_cannot_be_read_counts_too(release: Path, spoilt: bytes | None) -> None:
+    if spoilt is None:
+        (release / SUMS).unlink()
+    else:
+        (release / SUMS).write_bytes(spoilt)
+    assert changed(release) == 1
+
+
+def test_a_program_from_anywhere_else_is_not_judged() -> None:
+    software = Software(None, Stop())
+    software.run(Pulse("software", 60.0))
+    assert software.changed is None
+
+
+def test_an_end_in_the_middle_says_nothing(release: Path) -> None:
+    stop = Stop()
+    software = Software(release, stop, pause=lambda _seconds: stop.set("end"))
+    software.look(release, Pulse("software", 60.0))
+    assert software.changed is None
+
+
+def test_the_list_is_read_as_it_was_written() -> None:
+    sums = {"a b/ü.py": "0" * 64, "c": "f" * 64}
+    assert read_sums(write_sums(sums)) == sums
+    with pytest.raises(ValueError, match="line 2"):
+        read_sums(write_sums(sums)[:-10].replace("f" * 64, "f" * 63))
