@@ -100,8 +100,11 @@ def _look_at(camera: CameraSection, stream: str, source: str, clock: Clock) -> S
     try:
         address = camera.address(source)
         seen = _look(address, Deadlines(camera.open_deadline, camera.read_deadline), clock)
-    except (CameraUnavailable, ConfigInvalid) as error:
+    except ConfigInvalid as error:
         return StreamLook(camera.name, stream, None, Finding(part, False, "plain", {"text": str(error)}))
+    except CameraUnavailable as error:
+        facts: dict[str, object] = {"text": str(error), "where": str(address)}
+        return StreamLook(camera.name, stream, None, Finding(part, False, f"camera_{error.reason}", facts))
     if seen is None:
         return StreamLook(camera.name, stream, None, Finding(part, False, "no_picture", {"address": str(address)}))
     return StreamLook(camera.name, stream, seen, None)

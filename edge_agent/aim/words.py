@@ -22,6 +22,14 @@ TEXTS: dict[str, dict[str, str]] = {
         "picture": "picture {width}x{height} {codec}, {fps:.1f} frames/s, {kbps:.0f} kbit/s{key}{recorded}",
         "key": ", a key frame every {s:.1f} s",
         "not_recordable": "; looked at but not recordable: set the camera to H.264, H.265 or MJPEG",
+        "camera_unreachable": "{text}",
+        "camera_refused": "{text}",
+        "camera_unauthorised": "{text}",
+        "camera_timeout": "{text}",
+        "camera_not_video": "{text}",
+        "camera_ended": "{text}",
+        "camera_changed": "{text}",
+        "camera_decode": "{text}",
         "no_picture": "{address}: packets come, but no picture. Set the camera to H.264 or H.265",
         "codec": "{codec}: not every browser plays it. Set the camera to H.264 if its disk and line allow",
         "key_far": "a key frame every {s:.1f} s: clips begin that much too early. Set the camera to one every 2 s",
@@ -59,6 +67,18 @@ TEXTS: dict[str, dict[str, str]] = {
         "picture": "hình {width}x{height} {codec}, {fps:.1f} hình/giây, {kbps:.0f} kbit/s{key}{recorded}",
         "key": ", khung khóa mỗi {s:.1f} giây",
         "not_recordable": "; nhìn được nhưng không ghi được: đặt camera ở H.264, H.265 hoặc MJPEG",
+        "camera_unreachable": "{where}: không tới được camera. "
+        "Xem lại địa chỉ, dây mạng và nguồn điện của camera; với tệp thì xem lại đường dẫn",
+        "camera_refused": "{where}: camera có trả lời nhưng từ chối. "
+        "Xem lại cổng và phần sau địa chỉ, hoặc khởi động lại camera; đóng chương trình khác đang dùng nó",
+        "camera_unauthorised": "{where}: không được phép xem. "
+        "Xem lại tên đăng nhập và mật khẩu; với camera USB thì cho tài khoản này vào nhóm 'video'",
+        "camera_timeout": "{where}: quá lâu không thấy gì. Xem lại đường mạng và nguồn điện của camera",
+        "camera_not_video": "{where}: không phải hình mà chương trình hiểu được. "
+        "Đặt camera ở H.264 hoặc H.265, xem lại đường dẫn",
+        "camera_ended": "{where}: camera đã ngắt kết nối. Có thể nó đang khởi động lại, hoặc có quá nhiều người xem",
+        "camera_changed": "{where}: luồng hình vừa đổi cỡ hoặc kiểu mã hóa. Kiểm tra lại lần nữa",
+        "camera_decode": "{where}: có dữ liệu nhưng không dựng được hình. Đặt camera ở H.264 hoặc H.265",
         "no_picture": "{address}: có dữ liệu nhưng không có hình. Đặt camera ở H.264 hoặc H.265",
         "codec": "{codec}: không phải trình duyệt nào cũng phát được. Đặt camera ở H.264 nếu thẻ nhớ và đường mạng đủ",
         "key_far": "khung khóa mỗi {s:.1f} giây: đoạn phim bắt đầu sớm bấy nhiêu. Đặt hai giây một khung khóa",

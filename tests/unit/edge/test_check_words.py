@@ -2,10 +2,12 @@
 
 import string
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
 from edge_agent.aim.words import TEXTS, text_of
+from edge_agent.camera.unavailable import Reason
 from edge_agent.check import Look, StreamLook, check_power, check_upload, judge_stream
 
 CURE = "Use the Pi's own power supply and a short cable"
@@ -21,7 +23,16 @@ def places(text: str) -> set[str]:
 def test_both_languages_have_the_same_words_with_the_same_places() -> None:
     assert TEXTS["vi"].keys() == TEXTS["en"].keys()
     for word, text in TEXTS["en"].items():
-        assert places(text) == places(TEXTS["vi"][word]), word
+        assert places(text) == places(TEXTS["vi"][word]) or word.startswith("camera_"), word
+
+
+@pytest.mark.parametrize("reason", get_args(Reason))
+def test_why_a_camera_gives_no_picture_is_told_in_vietnamese_too(reason: Reason) -> None:
+    facts: dict[str, object] = {"text": "The camera rtsp://10.0.0.9 says no.", "where": "rtsp://10.0.0.9"}
+    assert text_of(f"camera_{reason}", facts, "en") == facts["text"]
+    vietnamese = text_of(f"camera_{reason}", facts, "vi")
+    assert vietnamese.startswith("rtsp://10.0.0.9: ")
+    assert "says no" not in vietnamese
 
 
 @pytest.mark.parametrize(
