@@ -155,6 +155,8 @@ def judge_for_all(pages, commune, who, paths):
             answer = page.goto(address + path.format(*incidents, **ids))
             wrong += [f"{path} ({language}): {each}" for each in flaws_of_answer(answer)]
             assert page.evaluate("document.documentElement.lang") == language
+            if who is not None and answer.status == 200:
+                page.wait_for_selector("#link[data-link=live]", state="attached", timeout=5_000)
             bring_axe(page)
         for look, size in enumerate((DESKTOP, PHONE)):
             for language, page in opened.items():
