@@ -12,7 +12,7 @@ from collector.store.desk import EPISODE_COLUMNS, Episode, whole_episodes
 from collector.store.paging import Key, Way, cameras_of, of_reach, read_page, unindexed, within
 from collector.store.reach import EVERYWHERE, Reach
 from collector.store.schema import cameras, clips, episodes
-from collector.store.schema_desk import NOT_MOTION, STORED
+from collector.store.schema_desk import NOT_MOTION
 
 MOTION = "motion"
 Span = tuple[int, int]
@@ -103,7 +103,7 @@ def days_kept(
     query = select(
         number,
         _is_there(episodes.c.start_ms, whose, (), begin, end),
-        _is_there(clips.c.first_frame_ms, whose, (STORED,), begin, end),
+        _is_there(clips.c.first_frame_ms, whose, (clips.c.state == "stored",), begin, end),
     )
     given = json.dumps([[number, begin, end] for number, (begin, end) in enumerate(days)])
     found = {row[0]: DayKept(bool(row[1]), bool(row[2])) for row in connection.execute(query, {"days": given})}
