@@ -14,9 +14,10 @@ import time
 from collections import deque
 from pathlib import Path
 
-from benchmarks.desk.fill import envelope
+from benchmarks.desk.fill import OUTBOX, envelope
 from collector.ingest.intake import Arrived, Intake
 from collector.ingest.mqtt import BATCH, COMMIT_EVERY_MS
+from collector.store import ledger
 from collector.store.database import open_database
 from vonggac.wire import codec
 from vonggac.wire import messages as m
@@ -30,9 +31,11 @@ BOOTED_MS = 1_700_000_000_000
 
 def main(url: str, folder: str, rate: float, seconds: float, boxes: int) -> None:
     """Take events until the time is over."""
-    intake, chance = Intake(open_database(url), Path(folder)), random.Random(11)
-    seq: dict[str, int] = {}
-    first = time.time_ns() // 1_000_000_000  # later than those of an earlier run over the same database
+    database = open_database(url)
+    intake, chance = Intake(database, Path(folder)), random.Random(time.time_ns())
+    with database.read() as connection:  # each goes on where an earlier run over the same database ended
+        known = ledger.ranges_of_all(connection)
+    seq = {box: ranges[OUTBOX][-1][1] for box, ranges in known.items()}
     going_on: deque[tuple[str, m.EpisodeStarted]] = deque()
     again_s = 0.0
     took, taken, late_s = [], 0, 0.0
@@ -59,7 +62,7 @@ def main(url: str, folder: str, rate: float, seconds: float, boxes: int) -> None
                     start_ms=now_ms, box=(0.42, 0.35, 0.58, 0.86), zones=("cổng",), score=0.8,
                 )  # fmt: skip
                 going_on.append((box, body))
-            seq[box] = seq.get(box, first) + 1
+            seq[box] = seq.get(box, 0) + 1
             told = envelope(box, body, now_ms, now_ms - BOOTED_MS, seq[box])
             batch.append(Arrived(up(box, "event"), codec.encode(told), False, now_ms))
         start = time.monotonic()

@@ -275,16 +275,16 @@ def papers(connection: Connection, now_ms: int) -> dict[str, list[Papers]]:
     )
     found: dict[str, list[Papers]] = {}
     query = select(boxes.c.id, boxes.c.secret_hash, boxes.c.revoked_ms).where(boxes.c.removed_ms.is_(None))
-    for row in connection.execute(query):
-        ends_ms = last.get(row.id)
-        if row.revoked_ms is not None and row.id in waiting:
-            found.setdefault(row.id, []).append(Papers(word="not_enrolled"))
-        elif row.revoked_ms is not None:
-            found.setdefault(row.id, []).append(Papers(word="revoked", at_ms=row.revoked_ms))
-        elif row.secret_hash == "" and ends_ms is None:
-            found.setdefault(row.id, []).append(Papers(word="not_enrolled"))
+    for box, secret_hash, revoked_ms in connection.execute(query):
+        ends_ms = last.get(box)
+        if revoked_ms is not None and box in waiting:
+            found.setdefault(box, []).append(Papers(word="not_enrolled"))
+        elif revoked_ms is not None:
+            found.setdefault(box, []).append(Papers(word="revoked", at_ms=revoked_ms))
+        elif secret_hash == "" and ends_ms is None:
+            found.setdefault(box, []).append(Papers(word="not_enrolled"))
         elif ends_ms is not None and ends_ms <= now_ms + WARN_MS:
-            found.setdefault(row.id, []).append(Papers(word="ended" if ends_ms <= now_ms else "ends", at_ms=ends_ms))
+            found.setdefault(box, []).append(Papers(word="ended" if ends_ms <= now_ms else "ends", at_ms=ends_ms))
     used = (
         select(certificates.c.box, func.max(certificates.c.misused_ms).label("used_ms"))
         .where(certificates.c.misused_ms >= now_ms - MISUSE_SHOWN_MS)

@@ -179,8 +179,8 @@ def ranges_of_all(connection: Connection, box: str | None = None) -> dict[str, d
     query = select(sequences).order_by(sequences.c.box, sequences.c.outbox, sequences.c.first_seq)
     if box is not None:
         query = query.where(sequences.c.box == box)
-    for row in connection.execute(query):
-        found.setdefault(row.box, {}).setdefault(row.outbox, []).append((row.first_seq, row.last_seq))
+    for name, outbox, first_seq, last_seq in connection.execute(query):
+        found.setdefault(name, {}).setdefault(outbox, []).append((first_seq, last_seq))
     return found
 
 

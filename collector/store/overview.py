@@ -1,11 +1,11 @@
 """What pages and API read of the fleet: each box with its state, its last heartbeat and its cameras."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection, Text, and_, cast, select
+from sqlalchemy import ColumnElement, Connection, Text, and_, cast, func, select
 
 from collector.store.kept import Kept
 from collector.store.reach import EVERYWHERE, Place, Reach
@@ -114,32 +114,38 @@ def list_boxes(connection: Connection, box: str | None = None, reach: Reach = EV
         .where(boxes.c.removed_ms.is_(None), reach.holds(boxes.c.id))
         .order_by(boxes.c.commune, boxes.c.site, boxes.c.id)
     )  # fmt: skip
+    lines = _as_list(connection)(
+        cameras.c.id, cameras.c.name, cameras.c.has_sub, fleet_states.c.state, fleet_states.c.since_ms,
+        fleet_states.c.reasons,
+    )  # fmt: skip
     of_boxes = (
-        select(
-            cameras.c.box, cameras.c.id, cameras.c.name, cameras.c.has_sub, cameras.c.configured,
-            fleet_states.c.state, fleet_states.c.since_ms, cast(fleet_states.c.reasons, Text),
-        )
+        select(cameras.c.box, cast(lines, Text))
         .outerjoin(fleet_states, and_(fleet_states.c.kind == "camera", fleet_states.c.ref == cameras.c.id))
         .where(cameras.c.configured, reach.holds(cameras.c.box))
-        .order_by(cameras.c.id)
-    )  # fmt: skip
+        .group_by(cameras.c.box)
+    )
     if box is not None:
         query, of_boxes = query.where(boxes.c.id == box), of_boxes.where(cameras.c.box == box)
-    cameras_of: dict[str, list[Line]] = {}
-    for line in connection.execute(of_boxes):
-        cameras_of.setdefault(line[0], []).append(tuple(line))
+    cameras_of: dict[str, str] = {name: lines for name, lines in connection.execute(of_boxes)}  # noqa: C416
     found = []
     for row in connection.execute(query):
-        lines = (tuple(row), cameras_of.get(row[0], []))
-        found.append(_views.of(row[0], lines, lambda lines=lines: _view(*lines)))  # type: ignore[misc]
+        given = (tuple(row), cameras_of.get(row[0], "[]"))
+        found.append(_views.of(row[0], given, lambda given=given: _view(*given)))  # type: ignore[misc]
     return found
+
+
+def _as_list(connection: Connection) -> Callable[..., ColumnElement[Any]]:
+    """A JSON list of each row's values as a list: what is the same as the last time need not be read."""
+    if connection.dialect.name == "sqlite":
+        return lambda *columns: func.json_group_array(func.json_array(*columns))
+    return lambda *columns: func.json_agg(func.json_build_array(*columns))
 
 
 Line = tuple[Any, ...]
 """A row of the database in the order of the query."""
 
 
-def _view(line: Line, of_cameras: Sequence[Line]) -> BoxView:
+def _view(line: Line, of_cameras: str) -> BoxView:
     box, site, commune, connected, status_ms, boot_id, version, body, heard_ms, clock, *standing = line
     beat = None if body is None else _heartbeat(json.loads(body))
     health_of = {} if beat is None else {each.name: each for each in beat.cameras}
@@ -160,13 +166,13 @@ def _view(line: Line, of_cameras: Sequence[Line]) -> BoxView:
                 id=camera,
                 name=name,
                 box=box,
-                has_sub=has_sub,
-                configured=configured,
+                has_sub=None if has_sub is None else bool(has_sub),
+                configured=True,
                 standing=_standing(*state),
                 health=health_of.get(name),
                 health_ms=heard_ms,
             )
-            for _box, camera, name, has_sub, configured, *state in of_cameras
+            for camera, name, has_sub, *state in sorted(json.loads(of_cameras))
         ),
     )
 
@@ -209,10 +215,12 @@ def has_more_cameras(connection: Connection, reach: Reach, than: int) -> bool:
     return connection.scalar(query) is not None
 
 
-def _standing(state: str | None, since_ms: int | None, reasons: str | None) -> Standing:
+def _standing(state: str | None, since_ms: int | None, reasons: str | list[str] | None) -> Standing:
+    """SQLite keeps JSON as text, and puts it as text into a list."""
     if state is None:
         return Standing()
-    return Standing(state=state, since_ms=since_ms, reasons=tuple(json.loads(reasons or "[]")))
+    read = json.loads(reasons) if isinstance(reasons, str) else reasons
+    return Standing(state=state, since_ms=since_ms, reasons=tuple(read or ()))
 
 
 def _heartbeat(body: Json) -> Heartbeat:

@@ -148,13 +148,13 @@ def completeness_of(
     here = ledger.ranges_of_all(connection, box)
     waiting = _clips(connection, box)
     found = {}
-    for row in connection.execute(chosen):
-        connected, mine, of_box = bool(row.connected), here.get(row.id, {}), words.get(row.id, {})
+    for name, is_connected in connection.execute(chosen):
+        connected, mine, of_box = bool(is_connected), here.get(name, {}), words.get(name, {})
         missing: list[completeness.Missing] = []
         for outbox in sorted({*mine, *of_box}):
-            word = of_box.get(outbox) or _unspoken(connection, row.id, outbox, of_box)
+            word = of_box.get(outbox) or _unspoken(connection, name, outbox, of_box)
             missing += completeness.missing_of(outbox, mine.get(outbox, []), word, connected)
-        found[row.id] = Completeness(tuple(missing), waiting.get(row.id, {}))
+        found[name] = Completeness(tuple(missing), waiting.get(name, {}))
     return found
 
 
