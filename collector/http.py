@@ -21,9 +21,9 @@ COLLECT_EVERY = (20_000, 20, 20)
 def make_quick() -> None:
     """Set the interpreter up for many pages at a time.
 
-    A page asks the database a dozen times, and waits after each answer for whichever thread reckons then: with Python's
-    own 5 ms that was most of its time when several people read. And a page makes thousands of objects: with Python's own
-    thresholds a fifth of its time went into looking through them, and all that was there before, for circles.
+    A page asks the database a dozen times, and waits after each answer for whichever thread reckons then: with 5 ms, as
+    Python has it, that was most of its time when several people read. And a page makes thousands of objects: as Python
+    has it, a fifth of its time went into looking through them, and all that was there before, for circles.
     """
     sys.setswitchinterval(SWITCH_S)
     gc.collect()
