@@ -19,6 +19,7 @@ import psutil
 
 from benchmarks.cost.contenders import Contender, Floor, Motion, Ours, Streams, clips_made
 from benchmarks.cost.scenes import SCENES, scene_of
+from deploy.demo.scene import LOOP_S, Scene
 from tests.support.rtsp_server import RtspServer, missing
 
 _WARM_UP_S = 18.0  # a calm stream is rested from after 10 s; the scene ends after 66
@@ -33,16 +34,17 @@ class Mode:
     streams: str
     scene: str
     cameras: int = 1
+    sub_fps: int = 10
 
     @property
     def title(self) -> str:
-        what = "main + sub-stream" if self.streams == "dual" else "main stream only"
+        what = f"main + sub-stream of {self.sub_fps}/s" if self.streams == "dual" else "main stream only"
         count = "one camera" if self.cameras == 1 else f"{self.cameras} cameras"
         return f"{what}, {self.scene}, {count}"
 
     @property
     def options(self) -> str:
-        return f"--streams {self.streams} --scene {self.scene} --cameras {self.cameras}"
+        return f"--streams {self.streams} --scene {self.scene} --cameras {self.cameras} --sub-fps {self.sub_fps}"
 
 
 ALL = (
@@ -52,6 +54,9 @@ ALL = (
     Mode("main", "quiet"),
     Mode("main", "busy"),
     Mode("dual", "quiet", 8),
+    Mode("dual", "quiet", sub_fps=25),
+    Mode("dual", "busy", sub_fps=25),
+    Mode("dual", "street", sub_fps=25),
 )
 
 
@@ -97,7 +102,7 @@ def _peak_mib(pid: int) -> float:
 
 def run(mode: Mode, rounds: int, seconds: float, cache: Path) -> None:
     """All rounds of one mode; prints and keeps its table."""
-    scene = scene_of(mode.scene, cache)
+    scene = scene_of(mode.scene, cache, mode.sub_fps)
     runs: dict[str, list[Figures]] = {}
     makers: list[Callable[[Path], Contender]] = [Ours, Motion]
     with tempfile.TemporaryDirectory(prefix="vonggac-cost-") as folder:
@@ -108,14 +113,17 @@ def run(mode: Mode, rounds: int, seconds: float, cache: Path) -> None:
                 contender = make(place)
                 with RtspServer(scene.main) as main_stream, RtspServer(scene.sub) as sub_stream:
                     sub = sub_stream.url if mode.streams == "dual" else None
-                    figures = measure(contender, place, Streams(main_stream.url, sub, mode.cameras), seconds)
+                    streams = Streams(main_stream.url, sub, mode.cameras, mode.sub_fps)
+                    figures = measure(contender, place, streams, seconds)
                 runs.setdefault(contender.name, []).append(figures)
                 print(
                     f"{mode.title}, round {number + 1}: {contender.name:18} {figures.cpu_s_per_minute:6.2f} CPU-s/min "
                     f"{figures.peak_mib:6.0f} MiB peak, {figures.clips} clips",
                     flush=True,
                 )
-    table = render(mode, runs, f"python -m benchmarks.cost {mode.options} --rounds {rounds} --seconds {seconds:g}")
+    table = render(
+        mode, scene, runs, f"python -m benchmarks.cost {mode.options} --rounds {rounds} --seconds {seconds:g}"
+    )
     print(table)
     write_section(mode.title, table)
 
@@ -124,11 +132,13 @@ def _floor(work: str) -> Callable[[Path], Contender]:
     return lambda folder: Floor(folder, work)
 
 
-def render(mode: Mode, runs: dict[str, list[Figures]], command: str) -> str:
+def render(mode: Mode, scene: Scene, runs: dict[str, list[Figures]], command: str) -> str:
     """The table, Markdown."""
-    small = " + 640x360@10 sub" if mode.streams == "dual" else ""
+    streams = f"1080p25 main at {_mbit_s(scene.main):.1f} Mbit/s"
+    if mode.streams == "dual":
+        streams += f" + 640x360@{mode.sub_fps} sub at {_mbit_s(scene.sub):.2f} Mbit/s"
     rows = [
-        f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, {psutil.cpu_count()} cores; 1080p25 main{small}",
+        f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, {psutil.cpu_count()} cores; {streams}",
         "",
         "| | CPU-s a minute, median (min–max) | peak memory, median | clips |",
         "|---|---|---|---|",
@@ -145,6 +155,10 @@ def render(mode: Mode, runs: dict[str, list[Figures]], command: str) -> str:
     peak_ratio = _median_peak(ours) / _median_peak(theirs)
     rows.append(f"| ours / Motion's | {cpu_ratio:.2f} | {peak_ratio:.2f} | |")
     return "\n".join(rows)
+
+
+def _mbit_s(file: Path) -> float:
+    return file.stat().st_size * 8 / LOOP_S / 1e6
 
 
 def _median_cpu(all_figures: list[Figures]) -> float:
@@ -171,6 +185,7 @@ def main() -> None:
     arguments.add_argument("--streams", choices=("dual", "main"), default="dual")
     arguments.add_argument("--scene", choices=SCENES, default="street")
     arguments.add_argument("--cameras", type=int, default=1)
+    arguments.add_argument("--sub-fps", type=int, default=10)
     arguments.add_argument("--all", action="store_true", help="every mode that RESULTS.md has")
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--seconds", type=float, default=40.0, help="measured time of each run; 45 at most")
@@ -178,7 +193,7 @@ def main() -> None:
     given = arguments.parse_args()
     if missing():
         raise SystemExit(missing())
-    for mode in ALL if given.all else (Mode(given.streams, given.scene, given.cameras),):
+    for mode in ALL if given.all else (Mode(given.streams, given.scene, given.cameras, given.sub_fps),):
         run(mode, given.rounds, given.seconds, given.cache)
 
 

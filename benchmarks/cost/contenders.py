@@ -19,6 +19,7 @@ class Streams:
     main: str
     sub: str | None
     cameras: int = 1
+    sub_fps: int = 10
 
 
 def free_port() -> int:
@@ -97,7 +98,7 @@ class Motion:
         """Write its configuration; returns the command that is measured."""
         clips = self._folder / "clips"
         clips.mkdir(parents=True)
-        looked, rate = (streams.sub, 10) if streams.sub else (streams.main, 25)
+        looked, rate = (streams.sub, streams.sub_fps) if streams.sub else (streams.main, 25)
         program_lines = ["daemon off", "log_level 4", "webcontrol_port 0", "stream_port 0"]
         lines = [
             f"netcam_url {looked}",

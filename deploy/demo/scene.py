@@ -48,6 +48,16 @@ MOVERS: tuple[Mover, ...] = (
 
 
 @dataclass(frozen=True)
+class Coding:
+    """How a camera codes its two streams; x264's options."""
+
+    name: str = ""
+    sub_fps: int = SUB_FPS
+    main: tuple[tuple[str, str], ...] = (("preset", "ultrafast"), ("crf", "24"), ("maxrate", "8M"), ("bufsize", "8M"))
+    sub: tuple[tuple[str, str], ...] = (("preset", "veryfast"), ("crf", "25"))
+
+
+@dataclass(frozen=True)
 class Scene:
     """A rendered scene: two video files, and `truth`, a JSON file that tells when something moves."""
 
@@ -61,13 +71,17 @@ Progress = Callable[[int, int], None]
 
 
 def prepare_scene(
-    cache: FilePath, progress: Progress | None = None, name: str = "street", movers: tuple[Mover, ...] = MOVERS
+    cache: FilePath,
+    progress: Progress | None = None,
+    name: str = "street",
+    movers: tuple[Mover, ...] = MOVERS,
+    coding: Coding = Coding(),
 ) -> Scene:
     """The scene, rendered into `cache` unless it is there already (about 15 s on two cores).
 
     The same street with other movers, or none, goes by another `name`.
     """
-    name = f"{name}-{_version()}"
+    name = f"{name}{coding.name}-{_version()}"
     scene = Scene(cache / f"{name}.mp4", cache / f"{name}-sub.mp4", cache / f"{name}.json")
     if all(file.exists() for file in (scene.main, scene.sub, scene.truth)):
         return scene
@@ -75,8 +89,8 @@ def prepare_scene(
     unfinished = Scene(
         *(file.with_name(f"unfinished-{os.getpid()}-{file.name}") for file in (scene.main, scene.sub, scene.truth))
     )
-    intervals = _render(unfinished.main, unfinished.sub, progress or _no_progress, movers)
-    unfinished.truth.write_text(json.dumps(_truth(intervals, movers), indent=1) + "\n", encoding="utf-8")
+    intervals = _render(unfinished.main, unfinished.sub, progress or _no_progress, movers, coding)
+    unfinished.truth.write_text(json.dumps(_truth(intervals, movers, coding), indent=1) + "\n", encoding="utf-8")
     for made, final in ((unfinished.main, scene.main), (unfinished.sub, scene.sub), (unfinished.truth, scene.truth)):
         made.rename(final)
     return scene
@@ -91,11 +105,11 @@ def _version() -> str:
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
 
 
-def _truth(intervals: dict[str, tuple[float, float]], movers: tuple[Mover, ...]) -> dict[str, object]:
+def _truth(intervals: dict[str, tuple[float, float]], movers: tuple[Mover, ...], coding: Coding) -> dict[str, object]:
     return {
         "duration_s": LOOP_S,
         "main": {"width": WIDTH, "height": HEIGHT, "fps": MAIN_FPS},
-        "sub": {"width": SUB_WIDTH, "height": SUB_HEIGHT, "fps": SUB_FPS},
+        "sub": {"width": SUB_WIDTH, "height": SUB_HEIGHT, "fps": coding.sub_fps},
         "movers": [
             {
                 "what": mover.name,
@@ -223,14 +237,12 @@ class _Encoder:
 
 
 def _render(
-    main_file: FilePath, sub_file: FilePath, progress: Progress, movers: tuple[Mover, ...]
+    main_file: FilePath, sub_file: FilePath, progress: Progress, movers: tuple[Mover, ...], coding: Coding
 ) -> dict[str, tuple[float, float]]:
     """Renders both files; returns for each mover from when to when it is in sight."""
     painter = FramePainter(movers)
-    main = _Encoder(
-        main_file, WIDTH, HEIGHT, MAIN_FPS, {"preset": "ultrafast", "crf": "24", "maxrate": "8M", "bufsize": "8M"}
-    )
-    sub = _Encoder(sub_file, SUB_WIDTH, SUB_HEIGHT, SUB_FPS, {"preset": "veryfast", "crf": "25"})
+    main = _Encoder(main_file, WIDTH, HEIGHT, MAIN_FPS, dict(coding.main))
+    sub = _Encoder(sub_file, SUB_WIDTH, SUB_HEIGHT, coding.sub_fps, dict(coding.sub))
     intervals: dict[str, tuple[float, float]] = {}
     frames = LOOP_S * MAIN_FPS
     small = 0
@@ -238,7 +250,7 @@ def _render(
         at_s = number / MAIN_FPS
         planes, seen = painter.paint(at_s)
         main.write(planes)
-        if number * SUB_FPS >= small * MAIN_FPS:
+        if number * coding.sub_fps >= small * MAIN_FPS:
             sub.write(_smaller(planes))
             small += 1
         for name in seen:

@@ -1,7 +1,7 @@
 """How much of a stream is decoded and looked at, moment by moment. PURE: times come in as arguments.
 
-awake    every picture decoded, looked at up to 15 times a second: something stirs, or did lately. Five times a
-         second do while what moves is known and has been told.
+awake    every picture decoded, looked at up to 15 times a second: something stirs, or did lately. Five times in two
+         seconds do while what moves is known and has been told.
 dozing   every picture decoded; looked at three times in two seconds, ten others a second only glanced at. What a
          glance finds is looked at at once, with those since the last look: nothing is seen later than awake.
 resting  only key frames decoded, and the sizes of all packets heeded: where they tell, what came since the key frame
@@ -26,7 +26,7 @@ from edge_agent.camera.sizes import Sizes
 Level = Literal["awake", "dozing", "resting"]
 
 AWAKE_STEP_MS = 65.0
-KNOWN_STEP_MS = 190.0
+KNOWN_STEP_MS = 380.0
 DOZING_STEP_MS = 680.0
 GLANCE_STEP_MS = 95.0
 """Dozing, so far apart are the pictures that are glanced at: every one of ten a second, every third of thirty."""
@@ -66,7 +66,7 @@ class RestPolicy:
     """
 
     allowed: bool = True
-    wrong_share: float = 0.03
+    wrong_share: float = 0.02
 
 
 SMALL_STREAM = RestPolicy(wrong_share=0.06)

@@ -18,7 +18,7 @@ _KEPT_MS = 5_600.0
 _FEW_BYTES = 40  # headers: below this a packet says "as before" and no more
 _LEAST_RISE = 0.04
 _FIRST_RISE = 0.25
-_LEARNS = 0.03
+_LEARNS = 0.08
 
 
 class Sizes:

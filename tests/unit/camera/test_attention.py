@@ -147,7 +147,7 @@ def test_a_new_connection_is_watched_before_it_is_rested_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("interest", "at_least", "at_most"), [("some", 12, 15.5), ("known", 4.5, 5.5), ("none", 1.3, 1.6)]
+    ("interest", "at_least", "at_most"), [("some", 12, 15.5), ("known", 2.3, 2.7), ("none", 1.3, 1.6)]
 )
 def test_looks_a_second(interest: Interest, at_least: float, at_most: float) -> None:
     attention = Attention(RestPolicy(allowed=False))
