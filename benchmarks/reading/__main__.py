@@ -23,7 +23,7 @@ from edge_agent.camera.source import SourceAddress
 from edge_agent.camera.unavailable import CameraUnavailable
 from edge_agent.detect import RecordedTime
 from edge_agent.lookout import interest
-from edge_agent.vision.episodes import EpisodeStarted, EpisodeTracker
+from edge_agent.vision.episodes import Episodes, EpisodeStarted
 from edge_agent.vision.motion import MotionDetector
 from edge_agent.vision.settings import MotionSettings
 
@@ -59,7 +59,7 @@ class Row:
 def read(path: Path, attention: Attention | None) -> tuple[list[Found], Seen]:
     """All episodes of a file."""
     now, seen = RecordedTime(), Seen()
-    detector, tracker = MotionDetector(MotionSettings()), EpisodeTracker(MotionSettings())
+    detector, tracker = MotionDetector(MotionSettings()), Episodes(MotionSettings())
     found: list[Found] = []
     reader = open_reader(SourceAddress.parse(str(path)), Deadlines(), now, now)
 
