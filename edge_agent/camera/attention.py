@@ -66,7 +66,7 @@ class RestPolicy:
     """
 
     allowed: bool = True
-    wrong_share: float = 0.02
+    wrong_share: float = 0.005
 
 
 SMALL_STREAM = RestPolicy(wrong_share=0.06)
