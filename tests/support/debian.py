@@ -63,7 +63,7 @@ class Booted:
         """Run it inside; its exit code and all that it said."""
         leader = self._leader()
         done = subprocess.run(
-            ["nsenter", "-t", str(leader), "-a", "--wd=/root", *command],
+            ["nsenter", "-t", str(leader), "-a", "--", "sh", "-c", 'cd /root && exec "$@"', "sh", *command],
             capture_output=True, text=True, check=False, timeout=600,
         )  # fmt: skip
         return done.returncode, done.stdout + done.stderr
