@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from sqlalchemy import Connection
+
 from collector.alerts.rules import Hours, Rule
 from collector.alerts.stored_rules import as_json
 from collector.store import commands, fleet, maps, mutes, releases, rules, upkeep
@@ -59,7 +61,9 @@ def _map_and_rules(duty: Duty) -> None:
 
 def _outages(duty: Duty) -> None:
     now = duty.now_ms
-    whole = _outage(duty, "commune", COMMUNE, now - 9 * HOUR_MS, now - 8 * HOUR_MS, members=(BOX, "nga-ba-cho"))
+    whole = _outage(
+        duty, "commune", COMMUNE, now - 9 * HOUR_MS, now - 8 * HOUR_MS, members=(BOX, "nga-ba-cho"), hint="power"
+    )
     for box, hint in ((BOX, "power"), ("nga-ba-cho", "network")):
         _outage(duty, "box", box, now - 9 * HOUR_MS, now - 8 * HOUR_MS, parent=whole, hint=hint)
     _outage(duty, "box", "nga-ba-cho", now - 460_000, reason="lost", members=("nga-ba-cho/duong-lon",))
@@ -79,17 +83,23 @@ def _outage(duty: Duty, kind: str, ref: str, start_ms: int, end_ms: int | None =
 
 
 def _commands(duty: Duty) -> None:
-    now = duty.now_ms
+    now, refused = duty.now_ms, "camera nha-xe gives no picture now (unavailable)"
     with duty.database.write() as connection:
-        for number, command in enumerate(("ping", "restart", "retry")):
-            name = duty.new_id()
-            sent_ms = now - 600_000 + number
-            commands.add_command(connection, name, BOX, command, now_ms=sent_ms, expires_ms=now + HOUR_MS, who="son")
-            if command == "retry":
-                continue
+        for command, camera, error in (("ping", None, None), ("snapshot", "nha-xe", refused)):
+            name = _command(duty, connection, command, camera)
             commands.mark_sent(connection, name, now - 590_000)
-            reply = Reply(to=name, ok=command == "ping", error=None if command == "ping" else "not <now>")
+            reply = Reply(to=name, ok=error is None, error=error)
             commands.record_reply(connection, duty.envelope(BOX, reply), reply, now - 589_000)
+        _command(duty, connection, "retry", None)
+
+
+def _command(duty: Duty, connection: Connection, command: str, camera: str | None) -> str:
+    name, sent_ms = duty.new_id(), duty.now_ms - 600_000
+    expires_ms = duty.now_ms + HOUR_MS
+    commands.add_command(
+        connection, name, BOX, command, now_ms=sent_ms, expires_ms=expires_ms, camera=camera, who="son"
+    )  # fmt: skip
+    return name
 
 
 def _updates(duty: Duty) -> None:
