@@ -14,7 +14,7 @@ from collector.fleet.completeness import Where
 from collector.ingest import places
 from collector.ingest.leftovers import find_unowned, remove_unowned
 from collector.locks import PARTS
-from collector.store import audit, clips, integrity, presence
+from collector.store import audit, clips, integrity, missing
 from collector.store.database import Connection, Database
 from collector.store.files import Promise, is_owned, is_promised, promises
 
@@ -74,11 +74,11 @@ def _complaints(connection: Connection, now_ms: int, *, deep: bool, delivers: bo
         yield Finding("audit", text)
     for kind, text in integrity.check_alerts(connection, now_ms):
         yield Finding(kind, text, is_wrong=delivers)
-    for box, found in presence.completeness_of(connection).items():
+    for box, found in missing.completeness_of(connection).items():
         for hole in (each for each in found.missing if each.where is Where.HOLE):
             numbers = f"{hole.first_seq}–{hole.last_seq}"
             yield Finding("hole", f"box {box}: events {numbers} of {hole.outbox} will not come", is_wrong=False)
-    for box, gone in presence.let_go(connection).items():
+    for box, gone in missing.let_go(connection).items():
         yield Finding("hole", f"box {box}: {gone} announced clips will not come", is_wrong=False)
     made = integrity.restored(connection)
     if made is not None:

@@ -14,8 +14,8 @@ from collector.fleet.completeness import Where
 from collector.store import boxes, clips, identities, ledger, releases
 from collector.store.database import Connection
 from collector.store.desk import Wanted, list_episodes, list_incidents
+from collector.store.missing import completeness_of
 from collector.store.overview import list_boxes
-from collector.store.presence import completeness_of
 from vonggac.daemon.clock import SystemClock
 
 _PIPED_WIDTH = 240

@@ -22,7 +22,7 @@ from benchmarks.soak.samples import DISK, WAITING, child_of, folder_mib, of_proc
 from collector.fleet.completeness import Where
 from collector.store.database import open_database, sqlite_url
 from collector.store.ledger import ranges_of
-from collector.store.presence import completeness_of
+from collector.store.missing import completeness_of
 from edge_agent.outbox.inspect import read_stats
 from tests.support.system import Program, System, program, wait_for
 from tests.support.walks import film_walks

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from collector.fleet.completeness import Completeness
 from collector.fleet.gaps import Beat, Gap, Silence, by_hour, video_gaps
-from collector.store import presence
+from collector.store import missing, presence
 from collector.store.boxes import Camera, list_cameras
 from collector.store.database import Connection
 
@@ -62,7 +62,7 @@ def report_of(connection: Connection, box: str, since_ms: int, until_ms: int) ->
     return BoxReport(
         box,
         None if beat is None else beat.at_ms,
-        presence.completeness_of(connection, box).get(box, Completeness()),
+        missing.completeness_of(connection, box).get(box, Completeness()),
         found,
         tuple(cameras),
     )

@@ -17,7 +17,19 @@ from typing import Any, Literal
 from collector.ingest import places
 from collector.ingest.leftovers import remove_unowned
 from collector.ingest.unreadable import numbered
-from collector.store import boots, boxes, clips, commands, episodes, ledger, left_behind, live, presence, snapshots
+from collector.store import (
+    boots,
+    boxes,
+    clips,
+    commands,
+    episodes,
+    ledger,
+    left_behind,
+    live,
+    missing,
+    presence,
+    snapshots,
+)
 from collector.store.database import Connection, Database, one_of_many
 from collector.store.errors import Conflict, StoreUnavailable
 from collector.store.ledger import Entry
@@ -329,7 +341,7 @@ def _store_other(connection: Connection, message: _Read) -> Outcome:
         is_new = boxes.record_heartbeat(connection, envelope, message.body, received_ms)
         if is_new:
             presence.note_silence(connection, envelope, body, before, received_ms)
-            presence.note_outbox(connection, envelope.box, body.outbox, received_ms)
+            missing.note_outbox(connection, envelope.box, body.outbox, received_ms)
             _settle(connection, envelope.box, body.outbox, received_ms)
     elif isinstance(body, Reply):
         is_new = commands.record_reply(connection, envelope, body, received_ms)

@@ -11,9 +11,9 @@ from collector.fleet.completeness import Where
 from collector.fleet.rows import RANK, Row, row_of
 from collector.store.desk import waiting_in
 from collector.store.identities import papers as papers_of
+from collector.store.missing import completeness_of
 from collector.store.outage_history import Sought, list_outages
 from collector.store.overview import BoxView, list_boxes
-from collector.store.presence import completeness_of
 from collector.web.api import query_of
 from collector.web.desk import Asked, Desk
 from collector.web.render import render

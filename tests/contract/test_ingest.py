@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from collector.ingest.intake import Arrived, Outcome
 from collector.store import ledger
-from collector.store.presence import completeness_of
+from collector.store.missing import completeness_of
 from tests.support import messages as sample
 from tests.support.collector import JPEG, NOW_MS, Station, arrived, envelope, numbered
 from vonggac.wire import codec, topics

@@ -13,7 +13,7 @@ import numpy as np
 from argon2 import PasswordHasher
 from sqlalchemy import Connection, select
 
-from collector.store import boxes, clips, desk, episodes, incidents, ledger, presence, snapshots, users
+from collector.store import boxes, clips, desk, episodes, incidents, ledger, missing, snapshots, users
 from collector.store.database import open_database, upsert
 from collector.store.episodes import Told
 from collector.store.live import note_change
@@ -99,7 +99,7 @@ class Duty:
             word = m.OutboxHealth(
                 outbox=OUTBOX, last_seq=412, events=3, snapshots=0, clips=2, clip_bytes=1, waiting=((410, 412),)
             )
-            presence.note_outbox(connection, box, word, now)
+            missing.note_outbox(connection, box, word, now)
             for from_ms, until_ms, kind in (
                 (50_000, 41_000, "off"),
                 (41_000, 39_000, "link"),
