@@ -1,4 +1,4 @@
-"""What heartbeats leave behind: when boxes were last heard, the silences between, what cameras said of their picture."""
+"""What heartbeats leave behind: when boxes were heard, the silences between, what cameras said of their picture."""
 
 from typing import Any
 
