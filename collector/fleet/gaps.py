@@ -9,7 +9,7 @@ new one long after the last word, or an agent that does not say (`unknown`: nobo
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 SilenceKind = Literal["link", "off", "unknown"]
 GapKind = Literal["off", "unknown", "no_picture", "unheard", "not_yet"]
@@ -55,8 +55,7 @@ class Word:
     reason: str | None = None
 
 
-@dataclass(frozen=True)
-class Gap:
+class Gap(NamedTuple):
     """No video of a camera. `unheard`: the box is silent now, and whether it records is not known yet; `not_yet`: the
     camera was not there.
     """
@@ -127,8 +126,11 @@ def _begin(gap: Gap) -> int:
 
 def _looked_again(silence: Silence, words: Sequence[Word]) -> int:
     """A run that began has no picture before the camera's first word in it; until that is here, from its beginning."""
-    soon = range(silence.until_ms - SKEW_MS, silence.until_ms + FIRST_WORD_MS)
-    return next((max(word.since_ms, silence.until_ms) for word in words if word.since_ms in soon), silence.until_ms)
+    until_ms = silence.until_ms
+    for word in words:
+        if until_ms - SKEW_MS <= word.since_ms < until_ms + FIRST_WORD_MS:
+            return max(word.since_ms, until_ms)
+    return until_ms
 
 
 def _pictureless(words: Sequence[Word], until_ms: int) -> Iterator[Gap]:
@@ -159,8 +161,9 @@ def _apart(gaps: Iterable[Gap], since_ms: int, until_ms: int, taken: Sequence[Ga
                 new.append(Gap(at, other.from_ms, gap.kind, gap.reason))
             at = max(at, other.until_ms)
         if end > at:
-            new.append(Gap(at, end, gap.kind, gap.reason))
-        found[index:] = sorted([*new, *found[index:]], key=_begin)
+            new.append(gap if (at, end) == (gap.from_ms, gap.until_ms) else Gap(at, end, gap.kind, gap.reason))
+        later = found[index:]
+        found[index:] = sorted([*new, *later], key=_begin) if new and later else new or later
     return found
 
 

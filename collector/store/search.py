@@ -49,6 +49,18 @@ def find_episodes(
     return Found(whole_episodes(connection, page.rows), page.more, page.is_cut)
 
 
+def find_around(connection: Connection, sought: Sought, moment_ms: int, limit: int) -> tuple[Found, Found]:
+    """What began before the moment, newest first, and what began after it, earliest first; `limit` of each at most."""
+    way, at = _way(connection, sought), (moment_ms, "")
+    past, to_come = (
+        read_page(connection, EPISODE_COLUMNS, way, at, limit, newest_first=newest_first)
+        for newest_first in (True, False)
+    )
+    whole = whole_episodes(connection, [*past.rows, *to_come.rows])
+    split = len(past.rows)
+    return Found(whole[:split], past.more, past.is_cut), Found(whole[split:], to_come.more, to_come.is_cut)
+
+
 def _way(connection: Connection, sought: Sought) -> Way:
     way = within(connection, episodes.c.camera, sought.reach, sought.camera)
     paths, rest = way.paths, [*way.rest]

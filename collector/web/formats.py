@@ -126,7 +126,8 @@ class Formats:
 
     def short_clock(self, ms: int) -> str:
         """HH:mm"""
-        return f"{self.local_time(ms):%H:%M}"
+        local = self.local_time(ms)
+        return f"{local.hour:02d}:{local.minute:02d}"  # a day's strip has hundreds: half the price of %H:%M
 
     def minute_of_day(self, text: str) -> int | None:
         """`14:35` or `14h35` as 875; None for what is no time of day. 24:00 is the end of the day."""

@@ -18,7 +18,7 @@ from collector.store.desk import Episode
 from collector.store.overview import camera_names, has_more_cameras
 from collector.store.paging import Key
 from collector.store.reach import place_of
-from collector.store.search import Sought, days_kept, find_episodes, zones_seen
+from collector.store.search import Sought, days_kept, find_around, find_episodes, zones_seen
 from collector.web.api import query_of
 from collector.web.calendar import Month, month_of
 from collector.web.days import camera_day
@@ -176,9 +176,7 @@ def _results(connection: Connection, query: Query, wanted: Wanted) -> Results:
 
 def _around(connection: Connection, wanted: Wanted, moment_ms: int) -> Results:
     """What began before the moment and what began after it."""
-    at = (moment_ms, "")
-    past = find_episodes(connection, wanted.sought, at, AROUND)
-    to_come = find_episodes(connection, wanted.sought, at, AROUND, newest_first=False)
+    past, to_come = find_around(connection, wanted.sought, moment_ms, AROUND)
     episodes = [*to_come.episodes[::-1], *past.episodes]
     nearest = min(episodes, key=lambda each: _away_ms(each, moment_ms), default=None)
     return Results(
