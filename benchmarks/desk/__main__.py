@@ -193,9 +193,10 @@ def measure(url: str, folder: Path, district: District, given: argparse.Namespac
     """Both rounds, with the boxes telling all the while."""
     environment = {**os.environ, "PYTHONPATH": os.getcwd()}
     server = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.desk.server", url, str(folder)], stdout=subprocess.PIPE, text=True,
-        env=environment,
+        [sys.executable, "-m", "benchmarks.desk.server", url, str(folder)], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True, env=environment,
     )  # fmt: skip
+    assert server.stdin is not None
     assert server.stdout is not None
     address = server.stdout.readline().strip()
     now_ms = time.time_ns() // 1_000_000
@@ -204,13 +205,17 @@ def measure(url: str, folder: Path, district: District, given: argparse.Namespac
     asks, near = ({name: ask for name, ask in of.items() if name not in given.leave_out} for of in (asks, near))
     alone = {name: _alone(server.pid, address, ask, ALONE)[0] for name, ask in asks.items()}
     whole_s = 2 * given.seconds + 14
-    boxes = subprocess.Popen(
-        [
-            sys.executable, "-m", "benchmarks.desk.boxes", url, str(folder), str(given.events), str(whole_s),
-            str(len(district.cameras) // CAMERAS_A_BOX),
-        ],
-        stdout=subprocess.PIPE, text=True, env=environment,
-    )  # fmt: skip
+    numbers = [str(given.events), str(whole_s), str(len(district.cameras) // CAMERAS_A_BOX)]
+    boxes = server
+    if given.one_process:
+        server.stdin.write(" ".join(numbers) + "\n")
+        server.stdin.flush()
+    else:
+        boxes = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.desk.boxes", url, str(folder), *numbers], stdout=subprocess.PIPE,
+            text=True, env=environment,
+        )  # fmt: skip
+    assert boxes.stdout is not None
     time.sleep(2)
     scribe = Scribe(url, time.monotonic() + 2 * given.seconds)
     scribe.start()
@@ -222,6 +227,8 @@ def measure(url: str, folder: Path, district: District, given: argparse.Namespac
             for seed in range(given.readers)
         ]
         processes = {"web": server.pid, "boxes": boxes.pid, "readers": os.getpid()}
+        if given.one_process:
+            processes = {"web and boxes": server.pid, "readers": os.getpid()}
         before = {name: _processor_ms(process) for name, process in processes.items()}
         for reader in readers:
             reader.start()
@@ -238,8 +245,9 @@ def measure(url: str, folder: Path, district: District, given: argparse.Namespac
         )
     reports = {name: _alone(server.pid, address, ask, 5) for name, ask in REPORTS.items()}
     scribe.join()
-    told = json.loads(boxes.communicate(timeout=60)[0])
-    server.terminate()
+    told = json.loads(boxes.stdout.readline())
+    for process in {server, boxes}:
+        process.terminate()
     server.wait(15)
     return Measured(rounds[0], rounds[1], alone, reports, told, sorted(scribe.took_ms))
 
@@ -276,6 +284,7 @@ def report(found: Measured, given: argparse.Namespace, district: District, kind:
     command = f"python -m benchmarks.desk --episodes {given.episodes} --cameras {given.cameras}"
     command += f" --readers {given.readers} --seconds {given.seconds}"
     command += " --postgresql" if given.postgresql else ""
+    command += " --one-process" if given.one_process else ""
     command += f" --leave-out {' '.join(given.leave_out)}" if given.leave_out else ""
     told, looking, at_once = found.told, found.looking, found.at_once
     lines = [
@@ -311,7 +320,8 @@ def report(found: Measured, given: argparse.Namespace, district: District, kind:
     lines += ["", f"p95 over {PROMISED_MS:.0f} ms with readers who look: {', '.join(missed) or 'none'}."]
     text = "\n".join(lines)
     sys.stdout.write(text + "\n")
-    without = f", without {', '.join(given.leave_out)}" if given.leave_out else ""
+    without = ", all in one process" if given.one_process else ""
+    without += f", without {', '.join(given.leave_out)}" if given.leave_out else ""
     write_section(RESULTS, HEADING, f"{kind}, {given.episodes / 1e6:g} million episodes{without}", text)
     return not missed
 
@@ -333,6 +343,7 @@ def main() -> int:
     parser.add_argument("--events", type=float, default=200.0)
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--postgresql", action="store_true")
+    parser.add_argument("--one-process", action="store_true", help="boxes tell the web's own process")
     parser.add_argument("--leave-out", nargs="*", default=[], help="pages that nobody asks for")
     parser.add_argument("--keep", type=Path, help="a folder whose database is filled once and used again")
     given = parser.parse_args()

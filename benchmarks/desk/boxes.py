@@ -29,8 +29,8 @@ BOOTED_MS = 1_700_000_000_000
 """When every box began: its clocks go alike."""
 
 
-def main(url: str, folder: str, rate: float, seconds: float, boxes: int) -> None:
-    """Take events until the time is over."""
+def tell(url: str, folder: str, rate: float, seconds: float, boxes: int) -> dict[str, float]:
+    """Take events until the time is over; how many, and how long it took."""
     database = open_database(url)
     intake, chance = Intake(database, Path(folder)), random.Random(time.time_ns())
     with database.read() as connection:  # each goes on where an earlier run over the same database ended
@@ -72,7 +72,7 @@ def main(url: str, folder: str, rate: float, seconds: float, boxes: int) -> None
         taken += len(batch)
         late_s = max(late_s, (time.monotonic() - began) - taken / rate)
     figures = {"events": taken, "rate": round(taken / seconds, 1), "batch_p95_ms": round(_p95(took) * 1000, 1)}
-    sys.stdout.write(json.dumps(figures | {"behind_s": round(late_s, 2)}) + "\n")
+    return figures | {"behind_s": round(late_s, 2)}
 
 
 def _p95(took: list[float]) -> float:
@@ -80,4 +80,5 @@ def _p95(took: list[float]) -> float:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], float(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5]))
+    told = tell(sys.argv[1], sys.argv[2], float(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5]))
+    sys.stdout.write(json.dumps(told) + "\n")
