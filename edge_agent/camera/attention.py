@@ -49,6 +49,8 @@ NEAR_MS = 500.0
 """What is noticed so long before a thing begins may still be its doing."""
 PROMPT_MS = 200.0
 """Noticed no later than this after full decoding is at once: less than confirming a thing takes besides."""
+BEARABLE_MS = 1_000.0
+"""Once in five things, it may be this."""
 RESTING_GATHER_S = 0.2
 KNOWN_GATHER_S = 0.37
 UNSEEN_MS = 1_200.0
@@ -66,7 +68,7 @@ class RestPolicy:
     """
 
     allowed: bool = True
-    wrong_share: float = 0.005
+    wrong_share: float = 0.002
 
 
 SMALL_STREAM = RestPolicy(wrong_share=0.06)
@@ -79,6 +81,7 @@ class Attention:
         self._policy = policy
         self._proofs = 0
         self._proofs_needed = 0
+        self._since_lapse = PROOFS
         self._rested_ms = 0.0
         self.opened()
 
@@ -157,10 +160,15 @@ class Attention:
         """A thing came and went: was it noticed at rest, or would it have been, and at once?"""
         began_ms, noticed_ms = self._thing_ms, self._noticed_ms
         self._thing_ms = self._noticed_ms = None
-        if began_ms is None:
-            return
-        if noticed_ms is not None and noticed_ms - began_ms <= PROMPT_MS:
+        if began_ms is None or self._first_ms is None or began_ms - self._first_ms < LEARNS_MS:
+            return  # nothing was known of the stream's sizes yet
+        late_ms = math.inf if noticed_ms is None else noticed_ms - began_ms
+        if late_ms <= PROMPT_MS:
             self._proofs += 1
+            self._since_lapse += 1
+            return
+        if late_ms <= BEARABLE_MS and self._since_lapse >= PROOFS and self._proofs >= self._proofs_needed:
+            self._since_lapse = 0
             return
         if self._proofs >= self._proofs_needed:  # it was rested, or would have been
             self._proofs_needed = min(MOST_PROOFS, max(PROOFS, 2 * self._proofs_needed))

@@ -80,7 +80,7 @@ def what_rest_notices_late(stream: Stream, late_ms: float) -> None:
     stream.play(12)
 
 
-@pytest.mark.parametrize(("late_ms", "rests"), [(100, True), (300, False), (1900, False)])
+@pytest.mark.parametrize(("late_ms", "rests"), [(100, True), (300, True), (1100, False), (1900, False)])
 def test_one_late_word_and_the_stream_is_rested_no_more(late_ms: float, rests: bool) -> None:
     attention = Attention(RestPolicy())
     stream = Stream(attention)
@@ -88,6 +88,29 @@ def test_one_late_word_and_the_stream_is_rested_no_more(late_ms: float, rests: b
     assert attention.resting
     what_rest_notices_late(stream, late_ms)
     assert attention.resting is rests
+
+
+def test_a_little_late_is_borne_once_in_five_things() -> None:
+    attention = Attention(RestPolicy())
+    stream = Stream(attention)
+    stream.play(30)
+    what_rest_notices_late(stream, 400)
+    for _ in range(4):
+        assert attention.resting
+        a_thing_passes(stream, noticed=True)
+    what_rest_notices_late(stream, 400)
+    assert attention.resting
+    what_rest_notices_late(stream, 400)
+    assert not attention.resting
+
+
+def test_what_comes_before_the_stream_is_known_says_nothing_of_its_sizes() -> None:
+    attention = Attention(RestPolicy())
+    stream = Stream(attention)
+    stream.play(5)
+    a_thing_passes(stream, noticed=False)
+    stream.play(10)
+    assert attention.resting
 
 
 def test_after_a_late_word_so_many_things_in_a_row_have_to_be_noticed_at_once_and_more_the_next_time() -> None:
