@@ -270,7 +270,7 @@ class Background:
         self._since_noise_s += dt_s
         if self._since_noise_s > 1.0:
             self._since_noise_s = 0.0
-            self.noise = float(np.median(self._spread[::4, ::4])) * 1.25
+            self.noise = light.median(self._spread[::4, ::4].ravel()) * 1.25
         self._draw_mean()
         self._draw_limits()
 

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.vision.light import median
 from edge_agent.vision.liveliness import Liveliness
 
 Image = NDArray[Any]
@@ -110,7 +111,7 @@ class Freshness:
         pairs = [same for at, same in self._recent if at >= repeating_since]
         if len(pairs) < 5 or sum(pairs) < MOSTLY * len(pairs):
             return None
-        if float(np.median(self._habits)) < HABIT:
+        if median(self._habits) < HABIT:
             return repeating_since if t_ms - repeating_since >= SHORT_S * 1000 - 300 else None
         quiet_ms = t_ms - max(self._new_ms, 0.0)
         return self._new_ms if math.isfinite(self._new_ms) and quiet_ms >= LONG_S * 1000 else None

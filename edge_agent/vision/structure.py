@@ -17,6 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.vision.light import median
+
 Image = NDArray[Any]
 
 FINE_WIDTH = 192
@@ -184,7 +186,7 @@ class Structure:
             return None
         fine = cv2.Laplacian(self._fine, cv2.CV_32F)
         fine = cv2.resize(fine * fine, (at.shape[1], at.shape[0]), interpolation=cv2.INTER_AREA)
-        noise = float(np.median(fine[away])) if np.count_nonzero(away) >= 40 else 0.0
+        noise = median(fine[away]) if np.count_nonzero(away) >= 40 else 0.0
         middling = float(self._strength[at].mean())
         return float(max(0.0, float(fine[at].mean()) - noise) ** 0.5 / (middling**0.5 + 20.0))
 
