@@ -29,6 +29,8 @@ START_S = 0.8
 START_FRAMES = 3
 REST_S = 0.1
 """While nothing differs the scene is learned no more often than this."""
+LIMITS_S = 0.08
+"""So old may the limits be that are drawn from how much the pixels waver, which is learned over seconds."""
 NOISE_FLOOR = 1.2
 """Grey levels: quantisation and compression leave at least this much deviation."""
 
@@ -103,6 +105,7 @@ class Background:
         self._has_older = False
         self._since_noise_s = 0.0
         self._resting_s = 0.0
+        self._since_limits_s = 0.0
         self._draw_limits()
 
     @property
@@ -191,6 +194,7 @@ class Background:
         self._cells = light.cells_of(self.expected).astype(np.float32)
 
     def _draw_limits(self) -> None:
+        self._since_limits_s = 0.0
         if self._one_factor is not None:
             cv2.convertScaleAbs(
                 self._spread, dst=self._limit, alpha=SPREADS * self._one_factor, beta=LEAST_STEP * self._one_factor
@@ -272,7 +276,9 @@ class Background:
             self._since_noise_s = 0.0
             self.noise = light.median(self._spread[::4, ::4].ravel()) * 1.25
         self._draw_mean()
-        self._draw_limits()
+        self._since_limits_s += dt_s
+        if self._since_limits_s >= LIMITS_S or not self.ready:
+            self._draw_limits()
 
     def absorb(self, stands: Image, gone: Image) -> None:
         """What stands for long becomes background, with what it hides kept as the older layer; so does what came to

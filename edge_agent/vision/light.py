@@ -106,14 +106,17 @@ def _bands(now: Image, expected: Image, seen: Image, height: int) -> Image | Non
 
 def match(now: Image, was: Image, seen: Image, height: int) -> Light:
     """Compares cells of this frame with the scene's, both (h, w) float32; `seen` (bool) leaves out what is masked."""
-    gain, offset = _fitted(now[seen], was[seen])
+    whole = bool(seen.all())
+    gain, offset = _fitted(now.ravel(), was.ravel()) if whole else _fitted(now[seen], was[seen])
     expected = was * np.float32(gain) + np.float32(offset)
     rows = None
-    if median(np.abs(now - expected)[seen]) >= FITS:
+    apart = np.abs(now - expected)
+    if median(apart.ravel() if whole else apart[seen]) >= FITS:
         rows = _bands(now, expected, seen, height)
         if rows is not None:
             expected *= rows[CELL // 2 :: CELL][: len(expected)]
-    changed = (np.abs(now - expected) > CHANGED) & seen
+            apart = np.abs(now - expected)
+    changed = apart > CHANGED if whole else (apart > CHANGED) & seen
     share = np.count_nonzero(changed) / np.count_nonzero(seen)
     areas = 0
     if share > 0.1 and min(changed.shape) >= 3:

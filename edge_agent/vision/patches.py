@@ -115,8 +115,9 @@ def cut(scene: Background, differs: Image, active: Image, before: Image, unrest:
     stirring_share = 0.01 + 2.5 * outside / mask.size
     joined = np.ascontiguousarray(cv2.dilate(mask, JOIN)[::2, ::2])
     count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8, ltype=cv2.CV_16U)
-    here = np.flatnonzero(labels)
-    label = labels.ravel()[here]
+    # Of a bool array five times quicker than of numbers; and sums take labels of no other type as they are.
+    here = np.flatnonzero(labels != 0)
+    label = labels.ravel()[here].astype(np.intp)
 
     def sums(weights: Image) -> Image:
         return np.bincount(label, weights=weights, minlength=count)

@@ -73,7 +73,7 @@ class Unrest:
         rows, columns = level.shape
         width, height = self._half_size
         step = CELL // 2
-        drawn = np.repeat(np.repeat(level, step, axis=0), step, axis=1)
+        drawn = cv2.resize(level, (columns * step, rows * step), interpolation=cv2.INTER_NEAREST)
         return cv2.copyMakeBorder(
             drawn,
             0,
