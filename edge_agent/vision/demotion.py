@@ -1,6 +1,6 @@
 """Demotes what has been active for long: it is recorded and reported, and no longer alerts. PURE: times are arguments.
 
-Rules: only what *stays* makes a place active: it stirs where it is (leaves, a flag, a screen, a thread before the lens)
+Rules: only what *stays* makes a place active: it stirs where it is (leaves, a flag, a screen)
 or goes to and fro, and gets nowhere; who passes makes none, however many pass. A place is demoted where something so
 stayed in OFTEN of the last MINUTES minutes, and promoted again after MINUTES of calm. Only minutes that were watched
 count. All places together are at most MOST of the picture: what stirs over more than that goes on alerting.

@@ -185,7 +185,7 @@ class MotionDetector:
             region = self._region(view, track)
             if region is not None:
                 regions.append(region)
-                since_s = min(since_s, track.birth_s)
+                since_s = min(since_s, track.since_s)
         if not regions:
             return Observation(t_ms)
         regions.sort(key=lambda region: -region.area)

@@ -124,6 +124,13 @@ class Track:
     velocity: tuple[float, float] = field(default=(0.0, 0.0))
     number: int = 0
     """Its own among all tracks of the camera."""
+    shown_s: float = math.inf
+    """When its first pixels differed, where that was before they were believed; else its birth."""
+
+    @property
+    def since_s(self) -> float:
+        """When it was first to be seen."""
+        return min(self.birth_s, self.shown_s)
 
     def travelled(self) -> float:
         """Pixels since the start of the window."""
@@ -215,6 +222,7 @@ class Things:
         self._usual = math.log(20.0)
         self._born = 0
         self._begun = 0
+        self._before_s = math.inf
 
     def follow(self, blobs: Sequence[Blob], now_s: float, restless: float) -> None:
         """Continues, begins and drops tracks with one frame's blobs; `restless` (0..1) is the scene as a whole."""
@@ -260,9 +268,12 @@ class Things:
             track = Track(blob, now_s, now_s, now_s, blob.cx, blob.cy, blob.cx, blob.cy, box, now_s)
             self._begun += 1
             track.restless, track.number = blob.restless, self._begun
+            if self._weather.bad >= 1.0 and now_s - self._before_s <= JUST_S:
+                track.shown_s = self._before_s  # only what differed in the frame before, too, is believed
             if b in heirs:
                 track.confirmed, track.proved_s = True, now_s
             self.tracks.append(track)
+        self._before_s = now_s
 
     def _weigh_litter(self, born: Sequence[Blob]) -> None:
         for blob in born:
@@ -292,7 +303,7 @@ class Things:
     def _continue(self, track: Track, blob: Blob, now_s: float) -> None:
         dt_s = max(0.01, now_s - track.seen_s)
         if dt_s > FORGET_S:
-            track.birth_s, track.velocity = now_s, (0.0, 0.0)
+            track.birth_s, track.shown_s, track.velocity = now_s, math.inf, (0.0, 0.0)
             track.x, track.y = blob.cx, blob.cy
             track.blob = blob
             track.open_window(now_s)
