@@ -74,11 +74,12 @@ class Unrest:
         width, height = self._half_size
         step = CELL // 2
         drawn = cv2.resize(level, (columns * step, rows * step), interpolation=cv2.INTER_NEAREST)
-        return cv2.copyMakeBorder(
+        widened = cv2.copyMakeBorder(
             drawn,
             0,
             max(0, height - rows * step),
             0,
             max(0, width - columns * step),
             cv2.BORDER_REPLICATE,
-        )[:height, :width]
+        )
+        return np.asarray(widened[:height, :width])
