@@ -18,8 +18,9 @@ SWITCH_S = 0.001
 COLLECT_EVERY = (20_000, 20, 20)
 
 
+@functools.cache
 def make_quick() -> None:
-    """Set the interpreter up for many pages at a time.
+    """Set the interpreter up for many pages at a time, once for the process.
 
     A page asks the database a dozen times, and waits after each answer for whichever thread reckons then: with 5 ms, as
     Python has it, that was most of its time when several people read. And a page makes thousands of objects: as Python
