@@ -107,7 +107,7 @@ def detect(
     from edge_agent.camera.unavailable import CameraUnavailable  # noqa: PLC0415
     from edge_agent.detect import detect as look_through  # noqa: PLC0415
     from edge_agent.recording.overlay import OverlayWriter  # noqa: PLC0415
-    from edge_agent.vision.episodes import EpisodeEnded  # noqa: PLC0415
+    from edge_agent.vision.episodes import DEMOTED, EpisodeEnded  # noqa: PLC0415
     from edge_agent.vision.tamper import TamperEvent, TamperStarted  # noqa: PLC0415
 
     table = Table("start", "end", "score", "zones", "box")
@@ -119,6 +119,8 @@ def detect(
             line = _episode_line(episode)
             box = " ".join(f"{share:.2f}" for share in line["box"])
             zones = ", ".join(line["zones"]) or "-"
+            if episode.kind == DEMOTED:
+                zones += " (recorded, not told)"
             table.add_row(f"{line['start_s']:.1f} s", f"{line['end_s']:.1f} s", f"{line['score']:.2f}", zones, box)
 
     def tell_tamper(event: TamperEvent) -> None:
