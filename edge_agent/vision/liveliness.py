@@ -29,6 +29,8 @@ QUIETER = 0.25
 LEAST_PAIRS = 5
 KNOWN_MS = 6_000.0
 """What is usual is known once so long was watched."""
+DOUBTS_AFTER_MS = 24_000.0
+"""Of key frames: the least of a few is not what is least usual, and each doubt ends a camera's rest for seconds."""
 HALVED, AS_EVER = 0.5, 0.8
 """Of the least usual: below the one a tile is dead; above the other it lives."""
 MOST, HALF = 0.9, 0.5
@@ -137,7 +139,7 @@ class Liveliness:
 
     def _doubt(self, habit: _Habit, pair: Image, t_ms: float) -> None:
         tiles, loudest = pair[:-1], float(pair[-1])
-        self.doubted = habit.watched_ms >= KNOWN_MS and self._is_dead(habit, tiles, loudest, AS_EVER, HALF)
+        self.doubted = habit.watched_ms >= DOUBTS_AFTER_MS and self._is_dead(habit, tiles, loudest, AS_EVER, HALF)
         habit.learn(tiles, loudest, t_ms)
 
     def _weigh(self, kind: int, t_ms: float) -> None:
