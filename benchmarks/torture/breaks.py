@@ -158,8 +158,8 @@ BREAKS = (
         (
             Edit(
                 "collector/store/ledger.py",
-                "        message_id=envelope.id,",
-                '        message_id=envelope.id[:-4] + __import__("secrets").token_hex(2),',
+                '        "message_id": envelope.id,',
+                '        "message_id": envelope.id[:-4] + __import__("secrets").token_hex(2),',
             ),
         ),
     ),
