@@ -207,7 +207,8 @@ def _broker(config: EdgeConfig, who: Credentials) -> Broker:
     tls: Tls | Trust | None = who.trust
     if section.tls is not None:
         tls = Tls(section.tls.ca_file, section.tls.cert_file, section.tls.key_file)
-    return Broker(section.host, section.port, config.box, who.secret, section.protocol, tls)
+    name = who.client_id(config.box)
+    return Broker(section.host, section.port, config.box, who.secret, section.protocol, tls, name)
 
 
 def _upload_server(config: EdgeConfig, who: Credentials) -> UploadServer:

@@ -162,7 +162,7 @@ class TlsSection(Section):
 
 
 class BrokerSection(Section):
-    """Where events go. The box id is the user name and client id."""
+    """Where events go. The box id is the user name."""
 
     host: str
     port: Annotated[int, Field(ge=1, le=65535)] = 1883

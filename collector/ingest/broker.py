@@ -4,8 +4,8 @@ Rules: each box may publish under its own `up` and read its own `down`, nothing 
 open session within two seconds; what the broker has acknowledged is synced to its disk; it listens on loopback unless
 told otherwise; it dies with us; when it dies alone it is started again. While the disk has less than `reserve_bytes`
 free it does not run and boxes keep what they have: a nats-server that met a full disk gives up its store until it is
-started anew. NATS cannot bind a client id to a user: a box that knows another's id could take over its session, but
-publish and hear only what its own user may.
+started anew. NATS cannot bind a client id to a user: so the client ids of boxes and of the collector are secrets, and
+nobody can take over a session that is not his.
 """
 
 import contextlib

@@ -1,5 +1,7 @@
 """How this box proves itself, as its configuration says: by certificate, or by a secret (./demo, closed networks)."""
 
+import hashlib
+import hmac
 from dataclasses import dataclass, field
 
 from edge_agent.config import EdgeConfig
@@ -7,6 +9,8 @@ from edge_agent.identity.folder import Identity
 from edge_agent.identity.trust import Trust
 from vonggac.daemon.clock import Clock
 from vonggac.daemon.config import ConfigInvalid, read_secret
+
+_CLIENT_ID_OF = b"vonggac mqtt client id 1"
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,18 @@ class Credentials:
     secret: str | None = field(default=None, repr=False)
     identity: Identity | None = None
     trust: Trust | None = None
+
+    def client_id(self, box: str) -> str:
+        """The box's MQTT client id: always the same, and nobody else can tell it, so nobody can take over its session.
+
+        Mosquitto as we set it up goes by the certificate and ignores it; NATS binds no client id to a certificate.
+        """
+        if self.identity is not None:
+            secret = self.identity.signing_key().private_bytes_raw()
+        else:
+            assert self.secret is not None  # noqa: S101 - one of the two is there
+            secret = self.secret.encode()
+        return f"{box}-{hmac.new(secret, _CLIENT_ID_OF, hashlib.sha256).hexdigest()[:32]}"
 
 
 def open_credentials(config: EdgeConfig, clock: Clock) -> Credentials:

@@ -71,7 +71,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where and as whom; the box id is user name and client id. Without a secret `tls` says who we are."""
+    """Where and as whom; the box id is the user name. Without a secret `tls` says who we are."""
 
     host: str
     port: int
@@ -79,6 +79,8 @@ class Broker:
     secret: str | None = field(repr=False)
     protocol: Protocol = "auto"
     tls: Tls | Trust | None = None
+    client_id: str | None = None
+    """None: the box id."""
 
 
 class MqttLink:
@@ -195,7 +197,7 @@ class MqttLink:
         version = _VERSIONS[self._speaks]
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
-            client_id=self._broker.box,
+            client_id=self._broker.client_id or self._broker.box,
             protocol=version,
             clean_session=True if version == MQTTProtocolVersion.MQTTv311 else None,
             reconnect_on_failure=False,

@@ -8,7 +8,7 @@ CAMERA_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
 def is_box_id(text: str) -> bool:
-    """True for `[a-z0-9-]{3,40}`: fit to be an MQTT topic level, client id, user name and certificate CN."""
+    """True for `[a-z0-9-]{3,40}`: fit to be an MQTT topic level, user name and certificate CN."""
     return BOX_ID.fullmatch(text) is not None
 
 

@@ -28,7 +28,7 @@ _HEAD = f"""# The wire
 *Made from `vonggac/wire` by `python -m vonggac.wire.reference`; change it there.*
 
 MQTT at QoS 1, nothing that 3.1.1 lacks. A box publishes only under its own `up/` and reads only its own `down/`; its id
-(`[a-z0-9-]{{3,40}}`) is its client id, user name and certificate CN.
+(`[a-z0-9-]{{3,40}}`) is its user name and certificate CN, and with 32 secret digits behind it its client id.
 
 | topic | holds |
 |---|---|

@@ -21,6 +21,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from collector.identity.authority import Authority, KeyFile, make_authority
 from collector.identity.certificates import make_client, pem
+from edge_agent.identity.credentials import Credentials
+from edge_agent.identity.folder import Identity
 from tests.support.brokers import mosquitto_path
 from tests.support.certified import Certified, plugin_path
 from tests.support.office import pem_of
@@ -251,14 +253,28 @@ def test_a_box_cannot_tell_the_broker_who_may_connect(post: Post, one: Session, 
     assert two.publish("vg/1/box-two/up/event", "still here")
 
 
-def test_another_box_s_client_id_takes_nothing_over(post: Post, two: Session) -> None:
-    if post.kind == "nats":
-        pytest.skip("NATS binds no client id to a certificate: docs/security.md says so")
+def test_another_box_s_client_id_takes_nothing_over(post: Post) -> None:
+    """Mosquitto goes by the certificate alone. With NATS a box stands under a client id that only it can tell."""
+    own = Credentials(identity=Identity(post.pem("box-two").parent)).client_id("box-two")
+    agent = Session(post, "box-two", client_id=own)
+    assert agent.up.wait(5)
     thief = Session(post, "box-one", client_id="box-two")
     assert thief.up.wait(5)
-    assert not two.down.wait(1)
-    assert not thief.publish("vg/1/box-two/up/event", "x")
+    assert not agent.down.wait(1)
+    thief.publish("vg/1/box-two/up/event", "a stolen word")
+    assert agent.publish("vg/1/box-two/up/event", "its own word")
+    wait_for(lambda: post.heard_of("its own word"), "the right box", 10)
+    assert not post.heard_of("a stolen word")
     thief.end()
+    agent.end()
+
+
+def test_a_box_s_client_id_stays_and_says_nothing_of_its_key(post: Post) -> None:
+    folders = [post.pem(box).parent for box in ("box-one", "box-two")]
+    ids = [Credentials(identity=Identity(folder)).client_id("box") for folder in folders]
+    assert ids[0] != ids[1]
+    assert ids[0] == Credentials(identity=Identity(folders[0])).client_id("box")
+    assert Identity(folders[0]).signing_key().private_bytes_raw().hex()[:32] not in ids[0]
 
 
 def test_whoever_has_no_certificate_is_turned_away(post: Post) -> None:
