@@ -33,7 +33,7 @@ EXTENSIONS = "creation,termination"
 WRITE_BYTES = 512 * 1024
 CHUNK_WITHIN_S = 30.0
 LOCK_WITHIN_S = 5.0
-RETRY_FULL_S = 300
+RETRY_FULL_S = 60
 _HEX = frozenset("0123456789abcdef")
 
 Handler = Callable[[Request, str], Awaitable[Response]]
