@@ -76,7 +76,7 @@ class Agent:
         self._crew = Crew(stop)
         zone = ZoneInfo(config.time_zone)
         self._outbox = Outbox(config.data, clock, config.box)
-        self._software = Software(own_release(), stop)
+        self._software = Software(own_release(), clock, stop)
         self._host = HostHealth(config.data, clock, config.time_zone, changed_files=lambda: self._software.changed)
         self._clip_folder = config.data / "clips"
         self._handover = Handover(self._outbox, clock, config.box)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from vonggac.daemon.clock import Clock
 from vonggac.daemon.logs import get_logger
 from vonggac.daemon.threads import Pulse, Stop
 from vonggac.wire.release import SUMS, read_sums
@@ -28,8 +29,11 @@ _TOLD = 5
 class Software:
     """`root` is the release's folder; None where the program runs from anywhere else: then nothing is compared."""
 
-    def __init__(self, root: Path | None, stop: Stop, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, root: Path | None, clock: Clock, stop: Stop, pause: Callable[[float], None] = time.sleep
+    ) -> None:
         self._root = root
+        self._clock = clock
         self._stop = stop
         self._pause = pause
         self.changed: int | None = None
@@ -37,12 +41,12 @@ class Software:
 
     def run(self, pulse: Pulse) -> None:
         """Look soon, then once a day, until the program ends."""
-        look_at = time.monotonic() + FIRST_S
+        look_at_ms = self._clock.mono_ms() + FIRST_S * 1000
         while self._root is not None and not self._stop.wait(_STEP_S):
             pulse.beat()
-            if time.monotonic() >= look_at:
+            if self._clock.mono_ms() >= look_at_ms:
                 self.look(self._root, pulse)
-                look_at = time.monotonic() + EVERY_S
+                look_at_ms = self._clock.mono_ms() + EVERY_S * 1000
 
     def look(self, root: Path, pulse: Pulse) -> None:
         """Compare all files once."""

@@ -6,6 +6,7 @@ from fractions import Fraction
 import av
 import numpy as np
 
+from benchmarks.detection.films import luma_frame
 from benchmarks.detection.videos import Frame
 
 _CLOCK = Fraction(1, 1000)
@@ -18,7 +19,8 @@ def at_fixed_bitrate(given: Iterable[Frame], fps: float, gop_s: float = 2.0) -> 
     encoder, decoder = av.CodecContext.create("libx264", "w"), av.CodecContext.create("h264", "r")
     opened = False
     for at_s, picture in given:
-        height, width = (side // 2 * 2 for side in picture.shape)
+        frame = luma_frame(picture)
+        width, height = frame.width, frame.height
         if not opened:
             opened = True
             kbps = max(64, round(width * height * fps * BITS_A_PIXEL / 1000))
@@ -26,12 +28,6 @@ def at_fixed_bitrate(given: Iterable[Frame], fps: float, gop_s: float = 2.0) -> 
             encoder.time_base, encoder.framerate, encoder.bit_rate = _CLOCK, Fraction(round(fps)), kbps * 1000
             rate = f"nal-hrd=cbr:vbv-maxrate={kbps}:vbv-bufsize={kbps}:scenecut=0:keyint={round(gop_s * fps)}"
             encoder.options = {"preset": "veryfast", "tune": "zerolatency", "x264-params": rate}
-        frame = av.VideoFrame(width, height, "yuv420p")
-        for number, plane in enumerate(frame.planes):
-            rows = np.full((plane.height, plane.line_size), 128, np.uint8)
-            if number == 0:
-                rows[:, :width] = picture[:height, :width]
-            plane.update(rows.tobytes())
         frame.pts, frame.time_base = round(at_s * 1000), _CLOCK
         for packet in encoder.encode(frame):
             for shown in decoder.decode(packet):

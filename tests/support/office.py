@@ -246,9 +246,9 @@ def enrolment(box: str, token: str, key: Any, **changes: str) -> bytes:
     return encode(replace(request, **changes))
 
 
-def resigned(box: str, token: str, csr: str) -> bytes:
-    """A request over this CSR, rightly signed by a signing key."""
-    signing = ed25519.Ed25519PrivateKey.generate()
+def resigned(box: str, token: str, csr: str, signing: ed25519.Ed25519PrivateKey | None = None) -> bytes:
+    """A request over this CSR, rightly signed by a signing key; without one, by a new one."""
+    signing = signing or ed25519.Ed25519PrivateKey.generate()
     der = x509.load_pem_x509_csr(csr.encode()).public_bytes(serialization.Encoding.DER)
     public = signing.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
     return encode(

@@ -6,8 +6,6 @@ import ssl
 import time
 from collections.abc import Callable
 
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from tests.support.office import (
@@ -15,7 +13,6 @@ from tests.support.office import (
     csr_for,
     resigned,
 )
-from vonggac.wire.enrolment import EnrolRequest, encode, statement
 
 BOX = "box-one"
 YEAR_MS = 365 * 86_400_000
@@ -81,18 +78,7 @@ def dripping(connection: socket.socket, drop: bytes) -> str:
 
 
 def signed_by(signing: ed25519.Ed25519PrivateKey, box: str, token: str) -> bytes:
-    csr = csr_for(box, key())
-    der = x509.load_pem_x509_csr(csr.encode()).public_bytes(serialization.Encoding.DER)
-    raw = signing.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    return encode(
-        EnrolRequest(
-            box=box,
-            token=token,
-            csr=csr,
-            signing_key=raw.hex(),
-            signature=signing.sign(statement(box, der)).hex(),
-        )
-    )
+    return resigned(box, token, csr_for(box, key()), signing)
 
 
 def b64(text: str) -> str:

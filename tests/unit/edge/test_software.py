@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.software import Software
+from edge_agent.software import EVERY_S, FIRST_S, Software
+from tests.support.clock import FakeClock
 from vonggac.daemon.threads import Pulse, Stop
 from vonggac.wire.release import SUMS, read_sums, write_sums
 
@@ -26,7 +27,7 @@ def release(tmp_path: Path) -> Path:
 
 
 def changed(release: Path) -> int | None:
-    software = Software(release, Stop(), pause=lambda _seconds: None)
+    software = Software(release, FakeClock(), Stop(), pause=lambda _seconds: None)
     software.look(release, Pulse("software", 60.0))
     return software.changed
 
@@ -60,16 +61,42 @@ def test_a_list_that_cannot_be_read_counts_too(release: Path, spoilt: bytes | No
 
 
 def test_a_program_from_anywhere_else_is_not_judged() -> None:
-    software = Software(None, Stop())
+    software = Software(None, FakeClock(), Stop())
     software.run(Pulse("software", 60.0))
     assert software.changed is None
 
 
 def test_an_end_in_the_middle_says_nothing(release: Path) -> None:
     stop = Stop()
-    software = Software(release, stop, pause=lambda _seconds: stop.set("end"))
+    software = Software(release, FakeClock(), stop, pause=lambda _seconds: stop.set("end"))
     software.look(release, Pulse("software", 60.0))
     assert software.changed is None
+
+
+class Hours(Stop):
+    """Waiting turns the clock on; ends after `hours`."""
+
+    def __init__(self, clock: FakeClock, hours: float) -> None:
+        super().__init__()
+        self._clock, self._until = clock, clock.mono_ms() + hours * 3_600_000
+
+    def wait(self, seconds: float | None) -> bool:
+        assert seconds is not None
+        self._clock.advance(seconds * 1000)
+        return self._clock.mono_ms() >= self._until
+
+
+def test_it_looks_soon_after_the_start_and_then_once_a_day(release: Path) -> None:
+    clock = FakeClock()
+    began_ms = clock.mono_ms()
+    looked = []
+
+    class Watched(Software):
+        def look(self, root: Path, pulse: Pulse) -> None:
+            looked.append((clock.mono_ms() - began_ms) / 1000)
+
+    Watched(release, clock, Hours(clock, 25)).run(Pulse("software", 60.0))
+    assert looked == [pytest.approx(FIRST_S, abs=15), pytest.approx(FIRST_S + EVERY_S, abs=30)]
 
 
 def test_the_list_is_read_as_it_was_written() -> None:
