@@ -5,7 +5,8 @@ import hashlib
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -103,8 +104,9 @@ def test_event_and_bytes_meet_in_either_order(endpoint: Endpoint, event_first: b
     assert endpoint.station.rows_of(columns) == [("stored", f"{BOX}/gate", sample.EPISODE, "h264")]
 
 
-def test_an_upload_goes_on_where_it_was_cut(endpoint: Endpoint) -> None:
-    assert create(endpoint).headers["Upload-Offset"] == "0"
+@contextmanager
+def sending(endpoint: Endpoint) -> Iterator[None]:
+    """A connection that has sent 700,001 bytes of a PATCH, some of them on the disk by now, and sends no more."""
     host, port = endpoint.url.split("/")[2].split(":")
     with socket.create_connection((host, int(port))) as road:
         request = (
@@ -114,6 +116,13 @@ def test_an_upload_goes_on_where_it_was_cut(endpoint: Endpoint) -> None:
         road.sendall(request.encode() + DATA[:700_001])
         part = endpoint.station.data / f"uploads/{BOX}.{CLIP}.part"
         wait_for(lambda: part.exists() and part.stat().st_size > 0, "the first bytes on the disk")
+        yield
+
+
+def test_an_upload_goes_on_where_it_was_cut(endpoint: Endpoint) -> None:
+    assert create(endpoint).headers["Upload-Offset"] == "0"
+    with sending(endpoint):
+        pass
     offset = int(head(endpoint).headers["Upload-Offset"])
     assert 0 < offset <= 700_001
     assert create(endpoint).headers["Upload-Offset"] == str(offset)
@@ -123,13 +132,7 @@ def test_an_upload_goes_on_where_it_was_cut(endpoint: Endpoint) -> None:
 
 def test_a_stalled_connection_gives_way_to_the_next(endpoint: Endpoint) -> None:
     create(endpoint)
-    host, port = endpoint.url.split("/")[2].split(":")
-    with socket.create_connection((host, int(port))) as stalled:
-        stalled.sendall(
-            f"PATCH /upload/{CLIP} HTTP/1.1\r\nHost: x\r\nTus-Resumable: 1.0.0\r\nAuthorization: {LOGIN}\r\n"
-            f"Content-Type: application/offset+octet-stream\r\nUpload-Offset: 0\r\nContent-Length: {len(DATA)}\r\n\r\n"
-            .encode() + DATA[:1000]
-        )  # fmt: skip
+    with sending(endpoint):
         offset = int(head(endpoint).headers["Upload-Offset"])
         assert patch(endpoint, offset, DATA[offset:]).status_code == 204
     assert_stored_once(endpoint)
