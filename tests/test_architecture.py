@@ -43,7 +43,7 @@ PURE = (
 # What would bring a clock, a thread, a file, a network, a database or a camera into a pure module.
 IMPURE = (
     "time", "threading", "_thread", "queue", "concurrent", "multiprocessing", "asyncio", "signal", "subprocess",
-    "socket", "ssl", "selectors", "http", "urllib.request", "requests", "httpx", "aiohttp", "tusclient",
+    "socket", "ssl", "selectors", "http", "urllib.request", "requests", "httpx", "aiohttp",
     "pathlib", "shutil", "tempfile", "io", "os", "glob",
     "sqlite3", "sqlalchemy", "alembic", "av", "paho", "pydantic", "yaml", "structlog", "logging",
     "vonggac.daemon",
@@ -102,7 +102,6 @@ HOMES = (
     Home("alembic", ("collector.store", "collector.store.*")),
     Home("pydantic", ("edge_agent.config", "collector.config", "collector.config_alerts", "vonggac.daemon.config")),
     Home("onveef", ("edge_agent.aim.onvif",)),
-    Home("tusclient", ("edge_agent.uplink.*",)),
     Home("apprise", ("collector.alerts.*",)),
     Home("systemd", ("vonggac.daemon.*",)),
     Home("multiprocessing", ()),
