@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import requests
 
-from edge_agent.aim.words import Language, text_of
+from edge_agent.aim.words import Language, text_of, why_unavailable
 from edge_agent.camera.frames import Frame
 from edge_agent.camera.reader import Deadlines, open_reader
 from edge_agent.camera.source import SourceAddress
@@ -103,8 +103,8 @@ def _look_at(camera: CameraSection, stream: str, source: str, clock: Clock) -> S
     except ConfigInvalid as error:
         return StreamLook(camera.name, stream, None, Finding(part, False, "plain", {"text": str(error)}))
     except CameraUnavailable as error:
-        facts: dict[str, object] = {"text": str(error), "where": str(address)}
-        return StreamLook(camera.name, stream, None, Finding(part, False, f"camera_{error.reason}", facts))
+        word, facts = why_unavailable(error.reason, str(error), str(address), is_file=address.kind == "file")
+        return StreamLook(camera.name, stream, None, Finding(part, False, word, facts))
     if seen is None:
         return StreamLook(camera.name, stream, None, Finding(part, False, "no_picture", {"address": str(address)}))
     return StreamLook(camera.name, stream, seen, None)

@@ -1,11 +1,11 @@
 """The command `sheet`: the hand-over sheet for the installer's folder."""
 
 from pathlib import Path
-from typing import Literal
 
 import click
 
-from edge_agent.cli_options import config_option, load
+from edge_agent.aim.words import Language
+from edge_agent.cli_options import config_option, language_option, load
 from vonggac.daemon.config import ConfigInvalid
 from vonggac.daemon.files import write_durably
 
@@ -13,8 +13,8 @@ from vonggac.daemon.files import write_durably
 @click.command()
 @click.argument("target", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.html")
 @config_option()
-@click.option("--lang", "language", type=click.Choice(["vi", "en"]), default="vi", show_default=True)
-def sheet(target: Path, config_path: Path, language: Literal["vi", "en"]) -> None:
+@language_option()
+def sheet(target: Path, config_path: Path, language: Language) -> None:
     """Check everything and write the hand-over sheet FILE.html, signed by this box: pictures, zones, speed. Exit 0, 1.
 
     Whoever has the file sees into the household: keep it as the contract says. A browser prints it or makes a PDF.

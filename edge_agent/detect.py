@@ -4,23 +4,22 @@ The same reader, attention, detector and tracker as the daemon's, with the strea
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
-import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.camera.attention import Attention, RestPolicy
 from edge_agent.camera.frames import Frame, Interest
 from edge_agent.camera.gaze import Gaze, Look, Seen
 from edge_agent.camera.reader import Deadlines, Moments, StopWish, open_reader
 from edge_agent.camera.source import SourceAddress
-from edge_agent.camera.unavailable import CameraUnavailable
+from edge_agent.camera.unavailable import CameraUnavailable, Reason
 from edge_agent.lookout import interest
-from edge_agent.recording.overlay import OverlayWriter
 from edge_agent.vision.demotion import Demotion
-from edge_agent.vision.episodes import EpisodeEnded, Episodes
+from edge_agent.vision.episodes import DEMOTED, EpisodeEnded, EpisodeEvent, Episodes
 from edge_agent.vision.motion import MotionDetector
 from edge_agent.vision.observation import Observation
 from edge_agent.vision.settings import MotionSettings
@@ -49,8 +48,19 @@ class Watching(Moments, StopWish, Protocol):
 
 
 @dataclass(frozen=True)
+class CutShort:
+    """Watching ended before the recording or the time did: a person asked ("asked"), or the source gave no more."""
+
+    reason: Reason | Literal["asked"]
+    text: str
+
+
+@dataclass(frozen=True)
 class Summary:
-    """Figures of the whole recording: pictures in it, how many of them were decoded, and looked at."""
+    """Figures of the whole recording: pictures in it, how many of them were decoded, and looked at.
+
+    `untold` of the episodes were recorded only.
+    """
 
     duration_s: float
     frames: int
@@ -58,59 +68,89 @@ class Summary:
     looked: int
     cpu_s: float
     episodes: int
+    untold: int
+    cut_short: CutShort | None = None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One picture that was looked at, the `number`th from 0, and what the detector makes of it.
+
+    `is_told`: within an episode that people are told of. `mask()` is (H, W) uint8, 255 where something moves.
+    """
+
+    number: int
+    frame: Frame
+    t_ms: float
+    observation: Observation
+    is_told: bool
+    tamper: Kind | None
+    mask: Callable[[], NDArray[np.uint8]]
 
 
 def detect(
     address: SourceAddress,
     settings: MotionSettings,
     on_episode: Callable[[EpisodeEnded], None],
-    overlay: OverlayWriter | None = None,
-    masks: Path | None = None,
+    on_tamper: Callable[[TamperEvent], None] = lambda _: None,
+    on_picture: Callable[[Judged], None] = lambda _: None,
+    *,
     all_frames: bool = False,
-    on_tamper: Callable[[TamperEvent], None] | None = None,
 ) -> Summary:
     """Look through a recording; `on_episode` gets each episode with times in ms from the first frame's timestamp.
 
-    Pictures are decoded and looked at as the daemon would do with its only stream, unless `all_frames`.
+    Pictures are decoded and looked at as the daemon would do with its only stream, unless `all_frames`. Ctrl-C ends
+    it early: who has seen enough is told what was seen.
 
-    Raises CameraUnavailable when the source cannot be opened or gives no picture, OSError when a picture of a mask
-    cannot be written.
+    Raises CameraUnavailable when the source cannot be opened or gives no picture, and what the callbacks raise.
     """
     began_cpu_s = time.process_time()
     detector, demotion, tracker = MotionDetector(settings), Demotion(), Episodes(settings)
     health = PictureHealth()
-    episodes = 0
+    kinds: list[str] = []
     first_ms: float | None = None
     t_ms = 0.0
     seen = Seen()
 
+    def tell(events: Iterable[EpisodeEvent]) -> None:
+        for event in events:
+            if isinstance(event, EpisodeEnded):
+                kinds.append(event.kind)
+                on_episode(event)
+
     def look(frame: Frame) -> Interest:
-        nonlocal first_ms, t_ms, episodes
+        nonlocal first_ms, t_ms
         first_ms = frame.mono_ms if first_ms is None else first_ms
         t_ms = frame.mono_ms - first_ms
         observation = demotion.see(detector.look(frame.luma, t_ms))
-        for event in tracker.step(observation, t_ms):
-            if isinstance(event, EpisodeEnded):
-                episodes += 1
-                on_episode(event)
+        tell(tracker.step(observation, t_ms))
         tamper = health.look(frame.luma, t_ms)
-        if tamper is not None and on_tamper is not None:
+        if tamper is not None:
             on_tamper(tamper)
-        if masks is not None and not cv2.imwrite(str(masks / f"{seen.looked - 1:06d}.png"), detector.mask()):
-            raise OSError(f"{masks}: cannot write pictures there")
-        if overlay is not None:
-            boxes = [(region.box, f"{region.score:.2f}") for region in observation.regions]
-            overlay.write(frame.bgr(), t_ms / 1000, boxes, why(observation, tracker, health.active))
+        on_picture(Judged(seen.looked - 1, frame, t_ms, observation, tracker.told, health.active, detector.mask))
         return interest(observation, tracker)
 
-    packets = watch(address, look, RecordedTime(), all_frames=all_frames, seen=seen)
-    for event in tracker.lost(t_ms):
-        if isinstance(event, EpisodeEnded):
-            episodes += 1
-            on_episode(event)
-    if not seen.looked:
-        raise CameraUnavailable("decode", f"{address}: holds no picture that can be decoded")
-    return Summary(t_ms / 1000, packets, seen.decoded, seen.looked, time.process_time() - began_cpu_s, episodes)
+    watched = watch(address, look, RecordedTime(), all_frames=all_frames, seen=seen)
+    tell(tracker.lost(t_ms))
+    cpu_s = time.process_time() - began_cpu_s
+    return Summary(
+        duration_s=t_ms / 1000,
+        frames=watched.packets,
+        decoded=seen.decoded,
+        looked=seen.looked,
+        cpu_s=cpu_s,
+        episodes=len(kinds),
+        untold=kinds.count(DEMOTED),
+        cut_short=watched.cut_short,
+    )
+
+
+@dataclass(frozen=True)
+class Watched:
+    """How many pictures a stream had, and why watching ended early, if it did."""
+
+    packets: int
+    cut_short: CutShort | None
 
 
 def watch(
@@ -121,16 +161,17 @@ def watch(
     all_frames: bool,
     seen: Seen | None = None,
     longest_s: float | None = None,
-) -> int:
+) -> Watched:
     """Show `look` the pictures of a stream until it ends, `moments` says so, or `longest_s` of it passed.
 
-    Returns how many pictures there were. Raises CameraUnavailable.
+    Ctrl-C ends it early: who has seen enough is told what was seen. Raises CameraUnavailable where nothing was seen.
     """
     packets = 0
     began_ms: float | None = None
+    seen = seen or Seen()
     reader = open_reader(address, Deadlines(), moments, moments)
     try:
-        gaze = Gaze(reader, None if all_frames else Attention(RestPolicy()), look, seen or Seen())
+        gaze = Gaze(reader, None if all_frames else Attention(RestPolicy()), look, seen)
         try:
             for packet in reader.packets():
                 packets += 1
@@ -142,21 +183,14 @@ def watch(
             if end.reason not in ("ended", "decode"):
                 raise
         gaze.finish()
+    except CameraUnavailable as error:
+        if not seen.looked:
+            raise
+        return Watched(packets, CutShort(error.reason, str(error)))
+    except KeyboardInterrupt:
+        return Watched(packets, CutShort("asked", "Ctrl-C"))
     finally:
         reader.close()
-    return packets
-
-
-def why(observation: Observation, tracker: Episodes, tamper: Kind | None = None) -> str:
-    """The state of the detector in a few words, for the overlay."""
-    if tamper is not None:
-        return f"TAMPER {tamper}"
-    if not observation.ready:
-        return "learning"
-    if observation.global_change:
-        return "light changed"
-    zones = sorted({zone for region in observation.regions for zone in region.zones})
-    moving = f"moving {observation.score:.2f} {' '.join(zones)}" if observation.moving else "quiet"
-    if observation.demoted and not observation.moving:
-        moving = "moving, not told"
-    return f"EPISODE {moving}" if tracker.told else moving
+    if not seen.looked:
+        raise CameraUnavailable("decode", f"{address}: gave no picture that can be decoded")
+    return Watched(packets, None)

@@ -14,7 +14,7 @@ import numpy as np
 from edge_agent.camera.frames import Frame, Interest, Picture
 from edge_agent.camera.source import SourceAddress
 from edge_agent.camera.unavailable import CameraUnavailable
-from edge_agent.detect import RecordedTime, Watching, watch
+from edge_agent.detect import CutShort, RecordedTime, Watching, watch
 from edge_agent.lookout import interest
 from edge_agent.vision.advice import Proposal, advise, alarms_of, stays
 from edge_agent.vision.episodes import EpisodeEnded, Episodes
@@ -64,7 +64,7 @@ class Findings:
     proposals: tuple[Proposal, ...]
     rerun: bool
     picture: Picture
-    cut_short: str | None = None
+    cut_short: CutShort | None = None
 
     @property
     def staying(self) -> int:
@@ -113,15 +113,7 @@ def tune(address: SourceAddress, settings: MotionSettings, seconds: float, momen
     own_zones = all(zone.sensitivity is not None for zone in settings.zones) if settings.zones else False
     lower = () if own_zones else tuple(value for value in (settings.sensitivity - 1, settings.sensitivity - 2) if value)
     looks = _Looks(settings, tuple(value for value in lower if value > 0))
-    cut_short: str | None = None
-    try:
-        watch(address, looks.look, moments, all_frames=False, longest_s=seconds)
-    except CameraUnavailable as error:
-        if looks.last is None:
-            raise
-        cut_short = str(error)
-    except KeyboardInterrupt:  # who has seen enough is told what was seen
-        cut_short = "Ctrl-C"
+    watched = watch(address, looks.look, moments, all_frames=False, longest_s=seconds)
     if looks.last is None:
         raise CameraUnavailable("decode", f"{address}: gave no picture that can be decoded in {seconds:g} s")
     own = looks.seen.pop(settings.sensitivity)
@@ -140,12 +132,15 @@ def tune(address: SourceAddress, settings: MotionSettings, seconds: float, momen
         advise(own, settings, rerun, dict(looks.seen)),
         is_file,
         looks.last.bgr(),
-        cut_short,
+        watched.cut_short,
     )
 
 
 def draw_findings(findings: Findings, settings: MotionSettings, path: Path) -> None:
-    """A JPEG or PNG of the scene: alarms, what is set, and what is proposed, by number. Raises OSError."""
+    """A picture of the scene: alarms, what is set, what is proposed, by number. Raises OSError.
+
+    `path` ends in .jpg or .png.
+    """
     picture = np.ascontiguousarray(findings.picture).copy()
     height, width = picture.shape[:2]
     if width < 640:
@@ -174,9 +169,8 @@ def draw_findings(findings: Findings, settings: MotionSettings, path: Path) -> N
         cv2.rectangle(picture, (x0, y0), (x1, y1), colour, 2)
         cv2.putText(picture, str(number), (x0 + 6, y0 + 24), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (0, 0, 0), 5, cv2.LINE_AA)
         cv2.putText(picture, str(number), (x0 + 6, y0 + 24), cv2.FONT_HERSHEY_SIMPLEX, 0.8, colour, 2, cv2.LINE_AA)
+    _, coded = cv2.imencode(path.suffix, picture)
     try:
-        written = cv2.imwrite(str(path), picture)
-    except cv2.error as error:
-        raise OSError(f"{path}: {error.err}: name it .jpg or .png") from None
-    if not written:
-        raise OSError(f"{path}: cannot write a picture there")
+        path.write_bytes(coded.tobytes())
+    except OSError as error:  # which does not say where when the disk is full
+        raise OSError(error.errno, error.strerror, str(path)) from None

@@ -1,13 +1,12 @@
 """What tuning found, in Vietnamese and English, and as YAML to paste. PURE: findings in, text out."""
 
-from typing import Literal
-
+from edge_agent.aim.words import Language
+from edge_agent.camera.source import SourceAddress
+from edge_agent.scene_words import TAMPERS, place
+from edge_agent.trouble_words import tell_cut_short
 from edge_agent.tune import Findings
 from edge_agent.vision.advice import Proposal, area
-from edge_agent.vision.observation import Box
 from edge_agent.vision.settings import Polygon
-
-Language = Literal["vi", "en"]
 
 _WORDS: dict[Language, dict[str, str]] = {
     "vi": {
@@ -15,7 +14,6 @@ _WORDS: dict[Language, dict[str, str]] = {
         "(lá cây, cờ, nước, màn hình?), {passing} lần do thứ đi qua.",
         "none": "Trong {span} vừa qua: không có báo động nào.",
         "tampered": "Chú ý: hình ảnh bất thường ({kind}) từ giây {at}: hãy xem lại camera trước khi chỉnh.",
-        "cut": "Ngừng xem sớm: {why}",
         "mask": "{number}. Che vùng {place} ({share} % hình): còn {left} trong {of} lần báo động.",
         "zone": "{number}. Chỉ canh vùng {place} ({share} % hình): còn {left} trong {of} lần báo động. "
         "Ngoài vùng này sẽ không báo.",
@@ -33,7 +31,6 @@ _WORDS: dict[Language, dict[str, str]] = {
         "(leaves, a flag, water, a screen?), {passing} from something that passed.",
         "none": "In the last {span}: no alarm.",
         "tampered": "Mind: something is wrong with the picture ({kind}) from second {at}: see to the camera first.",
-        "cut": "Watching ended early: {why}",
         "mask": "{number}. A mask {place} ({share} % of the picture) would have left {left} of {of} alarms.",
         "zone": "{number}. A zone {place} ({share} % of the picture) would have left {left} of {of} alarms. "
         "Outside it nothing alarms any more.",
@@ -47,35 +44,9 @@ _WORDS: dict[Language, dict[str, str]] = {
         "seconds": "{n} seconds",
     },
 }
-_PLACES: dict[Language, tuple[tuple[str, str, str], ...]] = {
-    "vi": (
-        ("ở phía trên bên trái", "ở phía trên", "ở phía trên bên phải"),
-        ("ở bên trái", "ở giữa", "ở bên phải"),
-        ("ở phía dưới bên trái", "ở phía dưới", "ở phía dưới bên phải"),
-    ),
-    "en": (
-        ("at upper left", "at the top", "at upper right"),
-        ("at the left", "in the middle", "at the right"),
-        ("at lower left", "at the bottom", "at lower right"),
-    ),
-}
-_KINDS: dict[str, str] = {
-    "covered": "bị che",
-    "turned": "bị xoay",
-    "defocused": "bị mờ",
-    "black": "hình đen",
-    "white": "hình trắng",
-    "frozen": "hình đứng yên",
-}
 
 
-def place(box: Box, language: Language) -> str:
-    """Which ninth of the picture its centre is in."""
-    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    return _PLACES[language][min(2, int(y * 3))][min(2, int(x * 3))]
-
-
-def tell(findings: Findings, language: Language) -> str:
+def tell(findings: Findings, address: SourceAddress, language: Language) -> str:
     """All of it: what alarmed, what would help, and YAML."""
     words = _WORDS[language]
     count = len(findings.alarms)
@@ -89,9 +60,9 @@ def tell(findings: Findings, language: Language) -> str:
         )
     ]
     if findings.cut_short is not None:
-        lines.append(words["cut"].format(why=findings.cut_short))
+        lines.append(tell_cut_short(findings.cut_short, address, language))
     for tamper in findings.tampers:
-        kind = _KINDS[tamper.kind] if language == "vi" else tamper.kind
+        kind = TAMPERS[language][tamper.kind]
         lines.append(words["tampered"].format(kind=kind, at=f"{tamper.since_ms / 1000:.0f}"))
     for number, proposal in enumerate(findings.proposals, start=1):
         box = proposal.box or (0.0, 0.0, 1.0, 1.0)
@@ -137,7 +108,7 @@ def as_json(findings: Findings) -> dict[str, object]:
         "alarms": len(findings.alarms),
         "staying": findings.staying,
         "rerun": findings.rerun,
-        "cut_short": findings.cut_short,
+        "cut_short": None if findings.cut_short is None else findings.cut_short.text,
         "tampers": [{"kind": t.kind, "since_s": round(t.since_ms / 1000, 1)} for t in findings.tampers],
         "proposals": [
             {

@@ -1,4 +1,4 @@
-"""What `edge-agent check` says, in Vietnamese and English, by the word of a finding."""
+"""What `edge-agent check` says, in Vietnamese and English, by the word of a finding; why there is no picture."""
 
 from typing import Literal
 
@@ -30,6 +30,11 @@ TEXTS: dict[str, dict[str, str]] = {
         "camera_ended": "{text}",
         "camera_changed": "{text}",
         "camera_decode": "{text}",
+        "file_unreachable": "{text}",
+        "file_unauthorised": "{text}",
+        "file_not_video": "{text}",
+        "file_ended": "{text}",
+        "file_decode": "{text}",
         "no_picture": "{address}: packets come, but no picture. Set the camera to H.264 or H.265",
         "codec": "{codec}: not every browser plays it. Set the camera to H.264 if its disk and line allow",
         "key_far": "a key frame every {s:.1f} s: clips begin that much too early. Set the camera to one every 2 s",
@@ -79,6 +84,12 @@ TEXTS: dict[str, dict[str, str]] = {
         "camera_ended": "{where}: camera đã ngắt kết nối. Có thể nó đang khởi động lại, hoặc có quá nhiều người xem",
         "camera_changed": "{where}: luồng hình vừa đổi cỡ hoặc kiểu mã hóa. Kiểm tra lại lần nữa",
         "camera_decode": "{where}: có dữ liệu nhưng không dựng được hình. Đặt camera ở H.264 hoặc H.265",
+        "file_unreachable": "{where}: không có tệp này hoặc không đọc được. Xem lại đường dẫn",
+        "file_unauthorised": "{where}: không được phép đọc tệp này. Xem lại chủ sở hữu và quyền của tệp",
+        "file_not_video": "{where}: không phải đoạn phim đọc được. "
+        "Có thể là thư mục, tệp trống, tệp chép dở, chỉ có tiếng, hoặc là loại tệp khác",
+        "file_ended": "{where}: đã chạy hết đoạn phim. Thêm ?loop=1 vào cuối đường dẫn để chạy lặp lại",
+        "file_decode": "{where}: có dữ liệu nhưng không dựng được hình. Tệp có thể bị hỏng hoặc chép dở",
         "no_picture": "{address}: có dữ liệu nhưng không có hình. Đặt camera ở H.264 hoặc H.265",
         "codec": "{codec}: không phải trình duyệt nào cũng phát được. Đặt camera ở H.264 nếu thẻ nhớ và đường mạng đủ",
         "key_far": "khung khóa mỗi {s:.1f} giây: đoạn phim bắt đầu sớm bấy nhiêu. Đặt hai giây một khung khóa",
@@ -117,6 +128,12 @@ TEXTS: dict[str, dict[str, str]] = {
 def text_of(word: str, facts: dict[str, object], language: Language) -> str:
     """The sentence. KeyError for a word that there is not."""
     return TEXTS[language][word].format(**facts)
+
+
+def why_unavailable(reason: str, text: str, where: str, *, is_file: bool) -> tuple[str, dict[str, object]]:
+    """The word and its facts for a camera or file that gives no picture; `text` is the program's own sentence."""
+    word = f"file_{reason}" if is_file and f"file_{reason}" in TEXTS["en"] else f"camera_{reason}"
+    return word, {"text": text, "where": where}
 
 
 def part_of(part: str, language: Language) -> str:

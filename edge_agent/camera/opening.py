@@ -221,7 +221,8 @@ def _of_system(error: OSError) -> str:
 
 def _refusal(address: SourceAddress, reason: Reason, what: str) -> CameraUnavailable:
     noun = {"file": "The file", "usb": "The USB camera", "rtsp": "The camera", "http": "The camera"}[address.kind]
-    return CameraUnavailable(reason, f"{noun} {address.redacted} {what}.")
+    end = "" if what.endswith("?") else "."
+    return CameraUnavailable(reason, f"{noun} {address.redacted} {what}{end}")
 
 
 def ended(address: SourceAddress) -> str:

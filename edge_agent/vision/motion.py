@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edge_agent.vision import patches
 from edge_agent.vision.background import Background
+from edge_agent.vision.episodes import BACKWARDS_MS
 from edge_agent.vision.observation import Box, Observation, Region
 from edge_agent.vision.patches import Patches
 from edge_agent.vision.places import Places
@@ -77,7 +78,11 @@ class MotionDetector:
         self._usual_change = 0.0
 
     def look(self, luma: Image, t_ms: float) -> Observation:
-        """`luma` is (H, W) uint8; `t_ms` any monotonic milliseconds, however uneven. Returns what moves now."""
+        """`luma` is (H, W) uint8; `t_ms` any monotonic milliseconds, however uneven. Returns what moves now.
+
+        A picture that is not later than the one before (streams repeat and swap stamps) is taken for 1 ms later: what
+        was seen in which picture is told by its time.
+        """
         if luma.ndim != 2 or luma.dtype != np.uint8 or min(luma.shape) < 8:
             raise ValueError(f"luma must be a 2-D uint8 picture of at least 8x8, not {luma.dtype} {luma.shape}")
         height, width = luma.shape
@@ -86,6 +91,8 @@ class MotionDetector:
             view = self._view = _View(self._settings, width, height)
             self._size = (width, height)
             self._last_ms = None
+        if self._last_ms is not None and -BACKWARDS_MS <= t_ms - self._last_ms <= 0.0:
+            t_ms = self._last_ms + 1.0
         step_ms = 100.0 if self._last_ms is None else t_ms - self._last_ms
         dt_s = min(LONGEST_STEP_S, max(0.001, step_ms / 1000))
         self._last_ms = t_ms

@@ -87,7 +87,10 @@ def test_it_finds_the_flag_and_what_it_proposes_holds_when_it_is_pasted(folder):
 
 @pytest.mark.parametrize(
     ("language", "words"),
-    [("vi", ["lần báo động", "ở phía trên bên phải", "edge.yaml"]), ("en", ["alarms", "at upper right", "edge.yaml"])],
+    [
+        ("vi", ["lần báo động", "ở phía trên bên phải", "edge.yaml"]),
+        ("en", ["alarms", "at the upper right", "edge.yaml"]),
+    ],
 )
 def test_it_says_so_in_both_languages_with_a_picture(folder, language, words):
     picture = folder / f"{language}.jpg"
@@ -105,7 +108,7 @@ def test_it_says_so_in_both_languages_with_a_picture(folder, language, words):
         (["tune", "gate", "--for", "soon"], 2, "--for"),
         (["tune", "gate", "--source", "/nowhere.mp4"], 1, "/nowhere.mp4"),
         (["tune", "gate", "--for", "5s", "--picture", "/nowhere/out.jpg"], 1, "/nowhere/out.jpg"),
-        (["tune", "gate", "--for", "5s", "--picture", "/tmp/out.xyz"], 1, "name it .jpg or .png"),
+        (["tune", "gate", "--for", "5s", "--picture", "/tmp/out.xyz"], 2, "hãy đặt tên kết thúc bằng .jpg"),
     ],
 )
 def test_what_cannot_be_done_is_said_with_what_to_do(folder, words, exit_code, says):

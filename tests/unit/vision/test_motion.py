@@ -160,3 +160,13 @@ def test_times_that_stand_still_or_step_back_do_no_harm() -> None:
     scene, detector = Scene(), MotionDetector(MotionSettings())
     for t_ms in (0.0, 0.0, 100.0, 50.0, 200.0, 200.0, 90_000.0, 100.0, 200.0):
         assert not detector.look(scene.shoot(), t_ms).moving
+
+
+def test_pictures_of_the_same_moment_are_told_apart() -> None:
+    scene, detector = Scene(), MotionDetector(MotionSettings())
+    look_at_empty(detector, scene)
+    *_, last = walk(detector, scene)
+    assert last.moving
+    for t_ms in (last.t_ms, last.t_ms, last.t_ms - 100.0, last.t_ms + 1.0):
+        detector.look(scene.shoot(scene.empty()), t_ms)
+    assert not detector.mask().any()
