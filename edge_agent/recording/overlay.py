@@ -79,12 +79,13 @@ class OverlayWriter:
         self._lettering = Lettering(max(_LEAST_LETTERS_PX, round(height * _LETTERS_SHARE)))
         try:
             self._container = av.open(str(self._path), "w", format="mp4")
+            self._stream = self._container.add_stream("libx264", rate=25, options={"preset": "veryfast", "crf": "23"})
+            self._stream.height, self._stream.width = height, width
+            self._stream.pix_fmt = "yuv420p"
+            self._stream.codec_context.time_base = _CLOCK
+            self._container.start_encoding()  # the coder looks far ahead: a wrong path would be told late
         except av.error.FFmpegError as error:
             raise self._unwritable(error) from None
-        self._stream = self._container.add_stream("libx264", rate=25, options={"preset": "veryfast", "crf": "23"})
-        self._stream.height, self._stream.width = height, width
-        self._stream.pix_fmt = "yuv420p"
-        self._stream.codec_context.time_base = _CLOCK
         return self._stream
 
     def _encode(self, picture: Picture, t_s: float) -> None:
