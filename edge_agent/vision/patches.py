@@ -2,7 +2,8 @@
 
 Rules: all figures are gathered at half the working size and for all patches at once, so that the cost hardly grows
 with their number. Cast light keeps the texture of what it falls on: normalised cross-correlation of the frame with the
-scene, Jacques et al. (SIBGRAPI 2005).
+scene, Jacques et al. (SIBGRAPI 2005). Where there is no texture, it multiplies what was there by the same throughout:
+Rosin and Ellis, "Image difference threshold strategies and shadow detection" (BMVC 1995).
 """
 
 from dataclasses import dataclass
@@ -28,6 +29,11 @@ CHANGED_BELOW = 0.5
 LIT_ABOVE = 0.85
 SHARP = 0.22
 """A body differs as much just within its contour as inside; a beam, a shadow or what is near the lens fades out."""
+PLAIN = 0.4
+"""A patch of which a smaller share has another texture may be light with a sharp rim, which is texture itself."""
+PLAIN_INSIDE, EVEN, EVEN_PIXELS = 0.2, 0.08, 60
+"""It is, where away from the rim hardly any has, and the logarithm of how many times brighter than the scene each of its
+pixels is (so many at least, at half size) deviates by less than so much of its mean. Bodies: 0.1 and more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +155,21 @@ def cut(scene: Background, differs: Image, active: Image, before: Image, unrest:
     n_lit = sums(lit.ravel()[inside] * weight) * (4.0 / 255.0)
     body = (_half(mask) > 127).astype(np.uint8)
     inner = cv2.erode(body, RIM)
-    just_inside = cv2.subtract(inner, cv2.erode(inner, RIM)).ravel()[here]
+    deep = cv2.erode(inner, RIM)
+    just_inside = cv2.subtract(inner, deep).ravel()[here]
     difference = _half(scene.difference).ravel()[here].astype(np.float32)
     inside_area = sums(just_inside)
     peak = sums(difference * difference) / (sums(difference) + 1.0)
     sharp = np.where(inside_area >= 12, sums(difference * just_inside) / (inside_area * peak + 1.0), 1.0)
     light = (n_changed < 0.1 * area) | (n_changed < 0.5 * n_lit) | (sharp < SHARP)
+    if (likely & ~light & (n_changed < PLAIN * area)).any():
+        deep = deep.ravel()[here]
+        deep_area = np.maximum(sums(deep), 1.0)
+        gain = np.log((now.ravel()[inside] + np.float32(4.0)) / (was.ravel()[inside] + np.float32(4.0)))
+        mean_gain = sums(gain * deep) / deep_area
+        spread = np.sqrt(np.maximum(sums(gain * gain * deep) / deep_area - mean_gain * mean_gain, 0.0))
+        is_plain = sums(changed.ravel()[inside] * deep) < PLAIN_INSIDE * deep_area
+        light |= is_plain & (deep_area >= EVEN_PIXELS) & (spread < EVEN * np.abs(mean_gain))
     lit_mask, stirring_mask = np.zeros_like(mask), mask
     if (light & likely).any():
         lit_mask = _spread(light & likely, labels, mask.shape)

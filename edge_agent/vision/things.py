@@ -37,6 +37,12 @@ RESTLESS_STRAIGHT = 0.4
 FASTEST, SMALL_FASTEST = 10.0, 5.0
 """Of their own lengths a second, how far bodies go: a runner 4, cars up to 8. Insects and flakes near the lens go
 farther and are small; what is small because it is far away is drawn longer than it is, and seldom so quick."""
+BRISK, BRISK_STRAIGHT = (1.0, 2.5), 0.85
+"""Of its own lengths a second: who goes faster than the first goes straighter, at the second so straight. A person's
+wavering is small beside their own length; insects before the lens turn at each beat of their wings."""
+SUDDEN_S = 0.4
+"""So much longer must be seen what comes up inside the picture and is brisk at once: bodies come in over an edge, or
+slowly."""
 WINDOW_S = 3.0
 """Displacement counts over at most so long."""
 PROOF_LASTS_S = 1.5
@@ -353,13 +359,23 @@ class Things:
                 return False
         travelled = track.travelled()
         length = max(blob.x1 - blob.x0, blob.y1 - blob.y0)
+        brisk = 0.0
+        if not track.confirmed:
+            pace = track.path / (length * max(0.01, now_s - track.first_s))
+            brisk = min(1.0, max(0.0, (pace - BRISK[0]) / (BRISK[1] - BRISK[0])))
+            if now_s - track.birth_s < least_s + SUDDEN_S * brisk * self._is_inside(track.first_box):
+                return False
         fastest = SMALL_FASTEST if blob.area < SMALL_SHARE * self._width * self._height else FASTEST
         if not track.confirmed and travelled > fastest * length * (now_s - track.first_s):
             return False
-        if travelled < max(0.75 if loose else 0.0, STRAIGHT + RESTLESS_STRAIGHT * wary) * track.path:
+        straight = max(STRAIGHT + RESTLESS_STRAIGHT * wary, STRAIGHT + (BRISK_STRAIGHT - STRAIGHT) * brisk)
+        if travelled < max(0.75 if loose else 0.0, straight) * track.path:
             return False
         need = LEAST_TRAVEL + (TRAVEL_SHARE + RESTLESS_TRAVEL_SHARE * wary) * blob.size
         return travelled >= need and track.grown() >= need
+
+    def _is_inside(self, box: tuple[int, int, int, int]) -> bool:
+        return box[0] > 1 and box[1] > 1 and box[2] < self._width - 1 and box[3] < self._height - 1
 
     def dazzle(self, now_s: float) -> list[Track]:
         """The scene is learned anew. Returns the proven things that stood there just before."""

@@ -5,7 +5,7 @@ import pytest
 
 from edge_agent.vision.motion import MotionDetector
 from edge_agent.vision.settings import MotionSettings, Zone
-from tests.unit.vision.scenes import Scene, first_moving, look_at_empty, times_ms
+from tests.unit.vision.scenes import Picture, Scene, first_moving, look_at_empty, times_ms
 
 
 def walk(
@@ -170,3 +170,39 @@ def test_pictures_of_the_same_moment_are_told_apart() -> None:
     for t_ms in (last.t_ms, last.t_ms, last.t_ms - 100.0, last.t_ms + 1.0):
         detector.look(scene.shoot(scene.empty()), t_ms)
     assert not detector.mask().any()
+
+
+def test_who_rides_in_over_the_edge_is_found_at_once() -> None:
+    scene, detector = Scene(), MotionDetector(MotionSettings())
+    look_at_empty(detector, scene)
+    seen = [detector.look(ridden(scene, -30 + (t_ms / 1000 - 3.0) * 160), t_ms) for t_ms in times_ms(2, 10, 3.0)]
+    assert first_moving(seen).t_ms <= 3400
+
+
+def test_who_rides_out_from_behind_a_wall_is_found_before_leaving() -> None:
+    scene, detector = Scene(), MotionDetector(MotionSettings())
+    look_at_empty(detector, scene)
+    seen = []
+    for t_ms in times_ms(1.2, 10, 3.0):
+        picture = ridden(scene, 90 + (t_ms / 1000 - 3.0) * 150)
+        picture[:, :120] = scene.shoot()[:, :120]
+        seen.append(detector.look(picture, t_ms))
+    assert first_moving(seen).t_ms <= 3800
+
+
+def ridden(scene: Scene, x: float) -> Picture:
+    """The scene with a motorbike whose tail is at `x`."""
+    picture = scene.empty()
+    scene.paint(picture, x, 100, 30, 22, 20.0)
+    return scene.shoot(picture)
+
+
+def test_a_plain_van_before_a_textured_street_is_found() -> None:
+    scene, detector = Scene(), MotionDetector(MotionSettings())
+    look_at_empty(detector, scene)
+    seen = []
+    for t_ms in times_ms(3, 10, 3.0):
+        picture, left = scene.empty(), max(0, int((t_ms / 1000 - 3.0) * 80))
+        picture[70:120, left : left + 90] = 215.0
+        seen.append(detector.look(scene.shoot(picture), t_ms))
+    assert first_moving(seen).t_ms <= 3500

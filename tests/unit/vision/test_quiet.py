@@ -81,3 +81,28 @@ def test_rain_moves_nothing() -> None:
             x, y, length = random.integers(0, 319), random.integers(0, 160), random.integers(8, 20)
             picture[y : y + length, x : x + 1] += 50
         assert not detector.look(scene.shoot(picture), t_ms).moving, t_ms
+
+
+def test_a_beam_with_a_sharp_rim_on_a_plain_wall_moves_nothing() -> None:
+    scene, detector = Scene(noise=1.5), MotionDetector(MotionSettings())
+    wall = np.tile(np.linspace(70, 110, 320, dtype=np.float32), (180, 1))
+    for t_ms in times_ms(3, 10):
+        detector.look(scene.shoot(wall), t_ms)
+    for t_ms in times_ms(6, 10, 3.0):
+        picture = wall.copy()
+        left = int((t_ms / 1000 - 3.0) * 45)
+        picture[40:100, left : left + 55] *= 1.6
+        assert not detector.look(scene.shoot(picture), t_ms).moving, t_ms
+
+
+@pytest.mark.parametrize("turn", [50, 65])
+def test_an_insect_that_comes_up_before_the_lens_and_zigzags_moves_nothing(turn: int) -> None:
+    scene, detector = Scene(), MotionDetector(MotionSettings())
+    look_at_empty(detector, scene)
+    x, y = 130.0, 80.0
+    for number, t_ms in enumerate(times_ms(2, 10, 3.0)):
+        heading = np.radians(20 + turn * (-1) ** number)
+        x, y = x + 9 * np.cos(heading), y + 9 * np.sin(heading)
+        picture = scene.empty()
+        scene.paint(picture, x, y, 13, 13, 220.0)
+        assert not detector.look(scene.shoot(picture), t_ms).moving, t_ms
