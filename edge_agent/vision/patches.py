@@ -32,8 +32,8 @@ SHARP = 0.22
 PLAIN = 0.4
 """A patch of which a smaller share has another texture may be light with a sharp rim, which is texture itself."""
 PLAIN_INSIDE, EVEN, EVEN_PIXELS = 0.2, 0.08, 60
-"""It is, where away from the rim hardly any has, and the logarithm of how many times brighter than the scene each of its
-pixels is (so many at least, at half size) deviates by less than so much of its mean. Bodies: 0.1 and more."""
+"""It is, where away from the rim hardly any has, and the logarithm of how many times brighter than the scene a pixel is
+(of so many at least, at half size) deviates by less than so much of its mean. Bodies: 0.1 and more."""
 
 
 @dataclass(frozen=True, slots=True)
