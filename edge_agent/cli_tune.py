@@ -49,7 +49,7 @@ def tune(
     from edge_agent.tune import draw_findings  # noqa: PLC0415
     from edge_agent.tune import tune as watch_and_tune  # noqa: PLC0415
     from edge_agent.tune_words import as_json as told_as_json  # noqa: PLC0415
-    from edge_agent.tune_words import tell  # noqa: PLC0415
+    from edge_agent.tune_words import legend, tell  # noqa: PLC0415
 
     if picture is not None and picture.suffix.lower() not in (".jpg", ".jpeg", ".png"):
         raise click.UsageError(trouble.tell("suffix", language, where=picture))
@@ -68,11 +68,11 @@ def tune(
         findings = watch_and_tune(address, settings, seconds)
     except CameraUnavailable as error:
         raise Failed(trouble.tell_unavailable(error, address, language), language) from None
-    said = told_as_json(findings)
+    said = told_as_json(findings, language)
     click.echo(json.dumps(said, ensure_ascii=False) if as_json else tell(findings, address, language))
     try:
         if picture is not None:
-            draw_findings(findings, settings, picture)
+            draw_findings(findings, settings, picture, legend(language))
     except OSError as error:
         raise Failed(trouble.tell_unwritable(error, language), language) from None
 

@@ -5,6 +5,7 @@ looked at again with each proposal; what a camera showed is reckoned from what w
 """
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from edge_agent.camera.source import SourceAddress
 from edge_agent.camera.unavailable import CameraUnavailable
 from edge_agent.detect import CutShort, RecordedTime, Watching, watch
 from edge_agent.lookout import interest
+from edge_agent.recording.lettering import Lettering
 from edge_agent.vision.advice import Proposal, advise, alarms_of, stays
 from edge_agent.vision.episodes import EpisodeEnded, Episodes
 from edge_agent.vision.motion import MotionDetector
@@ -24,7 +26,7 @@ from edge_agent.vision.settings import MotionSettings
 from edge_agent.vision.tamper import PictureHealth, TamperStarted
 from vonggac.daemon.clock import SystemClock
 
-_ALARM, _MASK, _ZONE, _PROPOSED = (0, 220, 255), (60, 60, 60), (255, 200, 0), (60, 60, 230)
+_ALARM, _ZONE, _PROPOSED = (0, 220, 255), (255, 200, 0), (90, 90, 255)
 
 
 class UntilThen:
@@ -70,6 +72,11 @@ class Findings:
     def staying(self) -> int:
         """How many alarms came from what stirs in one place."""
         return sum(stays(alarm) for alarm in self.alarms)
+
+    @property
+    def busy(self) -> float:
+        """Which share of the time some alarm was going on."""
+        return sum(alarm.end_ms - alarm.start_ms for alarm in self.alarms) / max(1.0, self.watched_s * 1000)
 
 
 class _Looks:
@@ -136,27 +143,36 @@ def tune(address: SourceAddress, settings: MotionSettings, seconds: float, momen
     )
 
 
-def draw_findings(findings: Findings, settings: MotionSettings, path: Path) -> None:
+def draw_findings(findings: Findings, settings: MotionSettings, path: Path, legend: Sequence[str]) -> None:
     """A picture of the scene: alarms, what is set, what is proposed, by number. Raises OSError.
 
-    `path` ends in .jpg or .png.
+    `path` ends in .jpg or .png. `legend` says what the colours of alarms, zones and proposed masks mean.
     """
     picture = np.ascontiguousarray(findings.picture).copy()
     height, width = picture.shape[:2]
     if width < 640:
         picture = cv2.resize(picture, None, fx=640 / width, fy=640 / width).astype(np.uint8)
         height, width = picture.shape[:2]
+    thick = max(1, width // 640)
+    lettering = Lettering(max(15, height // 40))
 
     def points(polygon: tuple[tuple[float, float], ...]) -> Picture:
         return np.array([[round(x * (width - 1)), round(y * (height - 1))] for x, y in polygon], np.int32)
 
+    for mask in settings.masks:
+        hidden = np.zeros((height, width), np.uint8)
+        cv2.fillPoly(hidden, [points(mask)], 1)
+        picture[hidden > 0] //= 3
     for alarm in findings.alarms:
         x0, y0, x1, y1 = alarm.best_box
-        cv2.rectangle(picture, (round(x0 * width), round(y0 * height)), (round(x1 * width), round(y1 * height)), _ALARM)
+        corners = (round(x0 * width), round(y0 * height)), (round(x1 * width), round(y1 * height))
+        cv2.rectangle(picture, *corners, _ALARM, thick)
         way = points(tuple((x, y) for _, x, y in alarm.path))
-        cv2.polylines(picture, [way], isClosed=False, color=_ALARM, thickness=1, lineType=cv2.LINE_AA)
-    for polygon, colour in [(zone.polygon, _ZONE) for zone in settings.zones] + [(m, _MASK) for m in settings.masks]:
-        cv2.polylines(picture, [points(polygon)], isClosed=True, color=colour, thickness=2, lineType=cv2.LINE_AA)
+        cv2.polylines(picture, [way], isClosed=False, color=_ALARM, thickness=thick, lineType=cv2.LINE_AA)
+    for zone in settings.zones:
+        outline = points(zone.polygon)
+        cv2.polylines(picture, [outline], isClosed=True, color=_ZONE, thickness=thick + 1, lineType=cv2.LINE_AA)
+        lettering.put(picture, zone.name, int(outline[:, 0].min()) + 4, int(outline[:, 1].min()) + 4, _ZONE)
     for number, proposal in enumerate(findings.proposals, start=1):
         if proposal.box is None:
             continue
@@ -166,9 +182,10 @@ def draw_findings(findings: Findings, settings: MotionSettings, path: Path) -> N
             shade = picture.copy()
             cv2.rectangle(shade, (x0, y0), (x1, y1), colour, -1)
             picture = cv2.addWeighted(shade, 0.3, picture, 0.7, 0).astype(np.uint8)
-        cv2.rectangle(picture, (x0, y0), (x1, y1), colour, 2)
-        cv2.putText(picture, str(number), (x0 + 6, y0 + 24), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (0, 0, 0), 5, cv2.LINE_AA)
-        cv2.putText(picture, str(number), (x0 + 6, y0 + 24), cv2.FONT_HERSHEY_SIMPLEX, 0.8, colour, 2, cv2.LINE_AA)
+        cv2.rectangle(picture, (x0, y0), (x1, y1), colour, thick + 1)
+        lettering.put(picture, str(number), x0 + 4, y0 + 4, colour)
+    for line, (words, colour) in enumerate(zip(legend, (_ALARM, _ZONE, _PROPOSED), strict=True)):
+        lettering.put(picture, words, 0, height - (len(legend) - line) * lettering.line_px, colour)
     _, coded = cv2.imencode(path.suffix, picture)
     try:
         path.write_bytes(coded.tobytes())

@@ -6,6 +6,7 @@ one place is told from what passes through: only an installer knows whether some
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 from edge_agent.vision.episodes import EpisodeEnded, EpisodeTracker
@@ -21,6 +22,7 @@ LOCAL = 0.12
 _MARGIN = 0.01
 _MOST_MASKS = 3
 _COVERED = 0.6
+_STRAIGHT = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +53,19 @@ def alarms_of(observations: Iterable[Observation], settings: MotionSettings) -> 
 
 
 def stays(alarm: EpisodeEnded) -> bool:
-    """Whether it stirred in one place, as leaves, flags, water and screens do."""
+    """Whether it stirred in one place, as leaves, flags, water and screens do: to and fro, or hardly at all.
+
+    Who was seen for a moment only came not far either; but straight on, and farther than their own size.
+    """
     if area(alarm.box) > LOCAL or len(alarm.path) < 2:
         return area(alarm.box) <= LOCAL
     xs, ys = [x for _, x, _ in alarm.path], [y for _, _, y in alarm.path]
-    way = sum(abs(x1 - x0) + abs(y1 - y0) for (_, x0, y0), (_, x1, y1) in zip(alarm.path, alarm.path[1:], strict=False))
-    net = abs(xs[-1] - xs[0]) + abs(ys[-1] - ys[0])
-    return net < 0.1 or net < 0.3 * way
+    way = sum(abs(x1 - x0) + abs(y1 - y0) for (_, x0, y0), (_, x1, y1) in pairwise(alarm.path))
+    to_x, to_y = abs(xs[-1] - xs[0]), abs(ys[-1] - ys[0])
+    net = to_x + to_y
+    x0, y0, x1, y1 = alarm.best_box
+    went_on = net >= _STRAIGHT * way and (to_x >= x1 - x0 or to_y >= y1 - y0)
+    return net < 0.3 * way or (net < 0.1 and not went_on)
 
 
 def masked(observations: Sequence[Observation], box: Box) -> tuple[Observation, ...]:
