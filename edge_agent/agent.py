@@ -44,8 +44,10 @@ from edge_agent.update.telling import update_health
 from edge_agent.uplink.errors import CommandRefused
 from edge_agent.uplink.mqtt import Broker, MqttLink, Tls
 from edge_agent.uplink.tus import UploadServer
+from edge_agent.uplink.uplink import STALL_S as UPLINK_STALL_S
 from edge_agent.uplink.uplink import Uplink, last_will
-from edge_agent.uplink.upload import STALL_S, Uploader
+from edge_agent.uplink.upload import STALL_S as UPLOAD_STALL_S
+from edge_agent.uplink.upload import Uploader
 from vonggac.daemon.clock import Clock, SystemClock, new_id
 from vonggac.daemon.config import ConfigInvalid
 from vonggac.daemon.files import make_folder
@@ -118,8 +120,8 @@ class Agent:
         """Bring back what a power cut left, then start the parts in the order of the data's way, last first."""
         make_folder(self._clip_folder)
         self._handover.bring_back(self._clip_folder)
-        self._crew.start("uplink", self._uplink.run)
-        self._crew.start("upload", self._uploader.run, stall_s=STALL_S)
+        self._crew.start("uplink", self._uplink.run, stall_s=UPLINK_STALL_S)
+        self._crew.start("upload", self._uploader.run, stall_s=UPLOAD_STALL_S)
         self._crew.start("clip-writer", self._clips.run)
         if self._renewer is not None:
             self._crew.start("identity", self._renewer.run, stall_s=RENEWAL_STALL_S)

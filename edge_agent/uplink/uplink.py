@@ -40,6 +40,9 @@ OLD_SNAPSHOT_WINDOW = 1
 """Old pictures are no hurry: several under way would fill the router's queue of a narrow line."""
 SILENCE_MS = 15_000
 STEADY_MS = 30_000
+STALL_S = 180.0
+"""How long one try to connect may last at worst; give it to `crew.start`: looking the broker's name up has no deadline
+but libc's, a minute with three dead name servers and a search domain."""
 _BATCH = 32
 _REMEMBERED_COMMANDS = 64
 _TURN_S = 1.0
