@@ -1,8 +1,15 @@
-"""What a box hears at the HTTPS door about releases. Who asks was proven before."""
+"""What a box hears at the HTTPS door about releases. Who asks was proven before.
 
+An archive has more than a hundred megabytes, and a ring may be a district: so many boxes fetch at once, the others are
+told to ask again (they do, by their timer), and who takes for ever is cut off and goes on where it stopped.
+"""
+
+import asyncio
+import threading
 from pathlib import Path
 
 from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from collector.releases.choice import wanted
 from collector.releases.shelf import Shelf
@@ -10,6 +17,29 @@ from collector.store import releases as store
 from collector.store.database import Database
 from vonggac.daemon.clock import Clock
 from vonggac.wire.release import Answer, encode_answer
+
+FETCH_AT_ONCE = 6
+LONGEST_FETCH_S = 1800.0
+_ASK_AGAIN_S = 900
+
+
+class _InTurn(FileResponse):
+    """A file that is sent while one of the `turns` is free."""
+
+    def __init__(self, path: Path, turns: threading.Semaphore) -> None:
+        super().__init__(path, media_type="application/gzip", headers={"Cache-Control": "no-store"})
+        self._turns = turns
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._turns.acquire(blocking=False):
+            busy = PlainTextResponse("enough boxes fetch now\n", 503, {"Retry-After": str(_ASK_AGAIN_S)})
+            await busy(scope, receive, send)
+            return
+        try:
+            async with asyncio.timeout(LONGEST_FETCH_S):
+                await super().__call__(scope, receive, send)
+        finally:
+            self._turns.release()
 
 
 class ReleaseDoor:
@@ -19,6 +49,7 @@ class ReleaseDoor:
         self._database = database
         self._shelf = shelf
         self._clock = clock
+        self._turns = threading.Semaphore(FETCH_AT_ONCE)
 
     def wanted(self, box: str) -> Response:
         """GET /release."""
@@ -41,7 +72,7 @@ class ReleaseDoor:
         path = self._find(box, sha256)
         if path is None:
             return PlainTextResponse("no release that is offered to this box has such an archive\n", 404)
-        return FileResponse(path, media_type="application/gzip", headers={"Cache-Control": "no-store"})
+        return _InTurn(path, self._turns)
 
     def _find(self, box: str, sha256: str) -> Path | None:
         with self._database.read() as connection:
