@@ -11,3 +11,8 @@ def write_section(path: Path, heading: str, title: str, text: str) -> None:
     kept[title] = f"\n{text}\n"
     body = "".join(f"\n## {name}\n\n{kept[name].strip()}\n" for name in sorted(kept))
     path.write_text(head.rstrip("\n") + "\n" + body, encoding="utf-8")
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    return "\n".join("| " + " | ".join(row) + " |" for row in (header, ["---"] * len(header), *rows))

@@ -1,5 +1,6 @@
 """How right a detector is: events found, time covered, quiet flagged, detections of nothing; and pixels."""
 
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -38,12 +39,19 @@ class Score:
     quiet_s: float = 0.0
     flagged_s: float = 0.0
     of_nothing: int = 0
-    global_changes: int = 0
     video_s: float = 0.0
     delays_s: list[float] = field(default_factory=list)
     alert_delays_s: list[float] = field(default_factory=list)
     frames: int = 0
     cpu_s: float = 0.0
+    ready_s: list[float] = field(default_factory=list)
+
+    def count(self, frames: int, cpu_s: float, video_s: float, ready_s: float | None) -> None:
+        """Takes in what one recording cost, how long it is, and when the detector was ready."""
+        self.frames += frames
+        self.cpu_s += cpu_s
+        self.video_s += video_s
+        self.ready_s.append(math.inf if ready_s is None else ready_s)
 
     def add(
         self, labels: Labels, episodes: Sequence[Span], moving_s: Sequence[float], alerts_s: Sequence[float] = ()
@@ -59,6 +67,8 @@ class Score:
             self.found += hit and not event.hard
             self.event_s += event.end_s - event.start_s
             self.covered_s += _covered_s(episodes, span)
+            if event.backwards:
+                continue
             first = [at_s for at_s in moving_s if event.start_s - tolerance_s <= at_s <= event.end_s]
             if first:
                 self.delays_s.append(first[0] - event.start_s)
@@ -90,6 +100,21 @@ class Score:
             middle(self.alert_delays_s),
             f"{self.cpu_s / self.frames * 1000:.2f}" if self.frames else "–",
         ]
+
+
+def totals(name: str, scores: Sequence[Score]) -> str:
+    """What one detector comes to over all transformations, in a sentence."""
+    found, events = sum(score.found for score in scores), sum(score.events for score in scores)
+    covered = sum(score.covered_s for score in scores) / max(1e-9, sum(score.event_s for score in scores))
+    flagged = sum(score.flagged_s for score in scores) / max(1e-9, sum(score.quiet_s for score in scores))
+    of_nothing, hours = sum(score.of_nothing for score in scores), sum(score.video_s for score in scores) / 3600
+    said = f"{name} in all: {found} of {events} events, {covered:.1%} of their time covered, {flagged:.1%} of the quiet"
+    said += f" flagged, {of_nothing} of nothing"
+    if not hours:
+        return said + "."
+    ready_s = max(at_s for score in scores for at_s in score.ready_s)
+    said += f" in {hours:.2f} h, {of_nothing / hours:.2f} an hour"
+    return f"{said}; ready {ready_s:.2f} s after the start at the latest."
 
 
 HEADER = ["found", "hard", "event time covered", "of nothing", "quiet flagged", "moves s", "told s", "ms/frame"]

@@ -153,6 +153,69 @@ def leaves(given: Iterable[Frame]) -> Iterator[Frame]:
         yield at_s, drawn
 
 
+def thirty(given: Iterable[Frame]) -> Iterator[Frame]:
+    """Thirty frames a second: between the recorded ones, what lies between them in time is blended."""
+    number, before = 0, None
+    for at_s, picture in given:
+        while number / 30 <= at_s:
+            if before is None:
+                yield number / 30, picture
+            else:
+                part = (number / 30 - before[0]) / (at_s - before[0])
+                yield number / 30, cv2.addWeighted(picture, part, before[1], 1.0 - part, 0.0)
+            number += 1
+        before = at_s, picture
+
+
+def uneven(given: Iterable[Frame]) -> Iterator[Frame]:
+    """A poor line: two frames in five are lost, and every now and then all for six tenths of a second."""
+    random = np.random.default_rng(21)
+    resumes_s = 0.0
+    for at_s, picture in given:
+        if at_s < resumes_s or (at_s > 0 and random.random() < 0.4):
+            continue
+        yield at_s, picture
+        if random.random() < 0.02:
+            resumes_s = at_s + 0.6
+
+
+def interlaced(given: Iterable[Frame]) -> Iterator[Frame]:
+    """Two fields: every other row is from the frame before, so that what moves has combs."""
+    before = None
+    for at_s, picture in given:
+        woven = picture.copy()
+        if before is not None:
+            woven[1::2] = before[1::2]
+        before = picture
+        yield at_s, woven
+
+
+def odd(given: Iterable[Frame]) -> Iterator[Frame]:
+    """Sides that no encoder's blocks divide: nine tenths of the recording's, and odd."""
+    for at_s, picture in given:
+        height, width = picture.shape
+        yield (
+            at_s,
+            cv2.resize(picture, (width * 9 // 20 * 2 + 1, height * 9 // 20 * 2 + 1), interpolation=cv2.INTER_AREA),
+        )
+
+
+def distant(given: Iterable[Frame]) -> Iterator[Frame]:
+    """All that happens, four times farther away: the recording at a quarter in a still wall with a sensor's noise."""
+    random = np.random.default_rng(22)
+    wall: Picture | None = None
+    for at_s, picture in given:
+        height, width = picture.shape
+        if wall is None:
+            coarse = random.uniform(70, 150, (height // 24 + 1, width // 24 + 1)).astype(np.float32)
+            wall = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+        small = cv2.resize(picture, (width // 4, height // 4), interpolation=cv2.INTER_AREA)
+        seen = wall.copy()
+        top, left = (height - small.shape[0]) // 2, (width - small.shape[1]) // 2
+        seen[top : top + small.shape[0], left : left + small.shape[1]] = small
+        yield at_s, _clip(seen + 2 * random.standard_normal(picture.shape, dtype=np.float32))
+
+
 TRANSFORMS: dict[str, Transform] = {
     "plain": plain,
     "5 fps": slow,
@@ -166,4 +229,11 @@ TRANSFORMS: dict[str, Transform] = {
     "infrared": infrared,
     "blocks": blocks,
     "leaves": leaves,
+    "H.265": plain,
+    "interlaced": interlaced,
+    "odd size": odd,
+    "30 fps": thirty,
+    "uneven times": uneven,
+    "distant": distant,
 }
+"""By the name in the tables; "H.265", "interlaced" and "odd size" are also coded in a way of their own (films.py)."""

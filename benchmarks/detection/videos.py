@@ -44,6 +44,8 @@ class Event:
     start_s: float
     end_s: float
     hard: bool
+    backwards: bool = False
+    """Played backwards: what leaves in doubt (a shadow) then comes first, so its start says nothing of delays."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +104,18 @@ class Truth:
         return grey >= 250, grey <= 5
 
 
+def _archive(path: Path) -> Path:
+    return path.parent / "truth" / f"{path.stem}.tar.xz"
+
+
+def has_truth(path: Path) -> bool:
+    """Whether there is pixel truth beside a recording."""
+    return _archive(path).exists()
+
+
 def truth_of(path: Path) -> Truth | None:
     """The pixel truth beside a recording, or None."""
-    archive = path.parent / "truth" / f"{path.stem}.tar.xz"
-    return Truth(archive) if archive.exists() else None
+    return Truth(_archive(path)) if has_truth(path) else None
 
 
 def recordings(folder: Path) -> list[Path]:
