@@ -40,6 +40,10 @@ LEAST_STEP = 4.0
 CLEAR = 1.8
 """A thing has pixels that differ so many times more than needed; what merely differs joins them."""
 CHANGE_SCALE = 8.0
+BLOWN_OUT, NEAR_WHITE = 230.0, 4.0
+"""Grey levels: nothing shows in a scene's brightest places if they are so bright, whether white is 235 or 255."""
+LEAST_FALL = 0.5
+BORDER = np.ones((5, 5), np.uint8)
 SWAY = (9, 9)
 """Pixels over which pictures of one place are compared: who stands sways."""
 UNCHANGED = 2.0
@@ -180,14 +184,30 @@ class Background:
 
     def _follow(self, gain: float, offset: float) -> None:
         """Carries all layers to the new light, also where something stands before them."""
+        blown, fall = self._blown_out(gain, offset)
         for layer in (self._mean, self._fast):
             cv2.addWeighted(layer, gain, layer, 0.0, offset, dst=layer)
             np.clip(layer, 0.0, 255.0, out=layer)
+        if blown is not None:
+            rise = cv2.subtract(self.now, cv2.convertScaleAbs(self._mean))
+            shown = cv2.bitwise_and(blown, cv2.inRange(rise, 1.0, fall + 1.0))
+            for layer in (self._mean, self._fast):
+                cv2.copyTo(self.now.astype(np.float32), shown, layer)
         if self._has_older:
             cv2.addWeighted(self._older, gain, self._older, 0.0, offset, dst=self._older)
         if self._guessed is not None:
             cv2.addWeighted(self._thing, gain, self._thing, 0.0, offset, dst=self._thing)
         self._draw_mean()
+
+    def _blown_out(self, gain: float, offset: float) -> tuple[Image | None, float]:
+        """uint8 mask of where the scene is too bright to be shown and of what borders on that, or None; and how much
+        brighter than it was told the scene may be there once the light falls: as far as white falls, no further.
+        """
+        white = cv2.minMaxLoc(self.expected)[1]
+        fall = white * (1.0 - gain) - offset
+        if white < BLOWN_OUT or fall < LEAST_FALL:
+            return None, 0.0
+        return cv2.dilate(cv2.threshold(self.expected, white - NEAR_WHITE, 255, cv2.THRESH_BINARY)[1], BORDER), fall
 
     def _draw_mean(self) -> None:
         cv2.convertScaleAbs(self._mean, dst=self.expected)

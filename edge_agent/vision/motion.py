@@ -120,9 +120,9 @@ class MotionDetector:
         now_s = t_ms / 1000
         differs = view.weather.see(differs, view.unrest.calm(), dt_s)
         active = scene.active()
-        found = patches.cut(scene, differs, active, view.foreground, view.unrest.at_half_size(), view.places.least_area)
+        found = patches.cut(scene, differs, active, view.foreground, view.unrest, view.places.least_area)
         view.foreground = found.mask
-        view.things.follow(found.blobs, now_s, max(0.5 * view.unrest.everywhere, view.unrest.unknown))
+        view.things.follow(found.blobs, now_s, view.unrest.unknown)
         view.things.hold(scene, now_s)
         self._learn(view, found, differs, active, now_s, dt_s)
         return self._observation(view, t_ms, now_s)

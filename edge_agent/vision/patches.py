@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edge_agent.vision.background import MUCH, TREMBLING, Background
 from edge_agent.vision.things import Blob
+from edge_agent.vision.unrest import Unrest
 
 Image = NDArray[Any]
 
@@ -108,11 +109,8 @@ def textures(now: Image, was: Image, noise: float) -> tuple[Image, Image]:
     return changed, lit
 
 
-def cut(scene: Background, differs: Image, active: Image, before: Image, unrest: Image, least_area: int) -> Patches:
-    """Cuts `differs` (uint8 mask); `active` changes right now, `before` is the mask of the frame before.
-
-    `unrest` (float32 at half size) says how restless each place is.
-    """
+def cut(scene: Background, differs: Image, active: Image, before: Image, unrest: Unrest, least_area: int) -> Patches:
+    """Cuts `differs` (uint8 mask); `active` changes right now, `before` is the mask of the frame before."""
     mask = cleaned(differs)
     if cv2.countNonZero(mask) == 0:
         return Patches(mask, mask, mask, np.zeros((0, 0), np.uint16), ())
@@ -181,7 +179,7 @@ def cut(scene: Background, differs: Image, active: Image, before: Image, unrest:
     contour = (step_now - step_was) / (step_now + step_was + 1.0)
     stirring = shares(cv2.bitwise_and(mask, active))
     differed = shares(cv2.bitwise_and(mask, before))
-    restless = sums(unrest.ravel()[here] * weight)
+    restless = sums(unrest.at_half_size().ravel()[here] * weight)
     # Who stands still changes little but everywhere: the mean tells what no single pixel does.
     trembling = sums(_half(scene.change).ravel()[here] * weight) / (area * 255.0 / 4.0 + 1.0)
     usual = MUCH * cv2.mean(scene.change)[0] + TREMBLING
@@ -193,8 +191,10 @@ def cut(scene: Background, differs: Image, active: Image, before: Image, unrest:
         likely[chosen] = True
     if not likely[1:].all():
         mask = cv2.bitwise_and(mask, _spread(likely, labels, mask.shape))
+    x, y, w, h = stats[chosen, :4].T
+    beyond = unrest.beyond(2 * np.stack([x, y, x + w, y + h], axis=1))
     blobs = []
-    for number in chosen.tolist():
+    for number, elsewhere in zip(chosen.tolist(), beyond.tolist(), strict=True):
         x, y, w, h, _ = stats[number].tolist()
         pixels = float(area[number])
         mass = pixels * 255.0 / 4.0
@@ -213,6 +213,7 @@ def cut(scene: Background, differs: Image, active: Image, before: Image, unrest:
                 float(differed[number]),
                 float(n_changed[number]) / pixels,
                 float(restless[number]) / mass,
+                elsewhere,
                 float(sharp[number]),
             )
         )

@@ -45,8 +45,12 @@ SUDDEN_S = 0.4
 slowly."""
 WINDOW_S = 3.0
 """Displacement counts over at most so long."""
+CRUMB = 0.1
+"""Of its size: no body shrinks so far from one frame to the next."""
 PROOF_LASTS_S = 1.5
 """In a restless place a thing must prove itself anew within this time to count as moving."""
+ELSEWHERE = 0.5
+"""What the rest of the scene says of a place that is itself still, against what the place does."""
 PROVEN_FIRST = 0.3
 """Where two could be continued by the same patch, a proven thing is, unless it fits far worse."""
 USUAL_STEP = 0.05
@@ -90,6 +94,8 @@ class Blob:
     """Share of its pixels whose texture is another than the background's."""
     restless: float
     """How restless the place is, 0..1."""
+    elsewhere: float
+    """How restless the rest of the scene is, 0..1."""
     sharp: float
     """How much it differs just within its contour against inside, 0..1: light fades out."""
 
@@ -191,6 +197,8 @@ def _continuations(track: Track, blobs: Sequence[Blob], dt_s: float) -> Iterator
         gap_x = blob.x0 - x1 if blob.x0 > x1 else x0 - blob.x1
         gap_y = blob.y0 - y1 if blob.y0 > y1 else y0 - blob.y1
         if gap_x < 0.0 and gap_y < 0.0:
+            if blob.contour < 0.0 and blob.area < CRUMB * last.area:
+                continue  # rather gone than there: what a body leaves behind, not the body
             shared = (min(x1, blob.x1) - max(x0, blob.x0)) * (min(y1, blob.y1) - max(y0, blob.y0))
             smaller = min((x1 - x0) * (y1 - y0), (blob.x1 - blob.x0) * (blob.y1 - blob.y0))
             larger = max((x1 - x0) * (y1 - y0), (blob.x1 - blob.x0) * (blob.y1 - blob.y0))
@@ -230,9 +238,9 @@ class Things:
         self._begun = 0
         self._before_s = math.inf
 
-    def follow(self, blobs: Sequence[Blob], now_s: float, restless: float) -> None:
-        """Continues, begins and drops tracks with one frame's blobs; `restless` (0..1) is the scene as a whole."""
-        self._unknown = restless
+    def follow(self, blobs: Sequence[Blob], now_s: float, unknown: float) -> None:
+        """Continues, begins and drops tracks with one frame's blobs; `unknown` (0..1) is how restless the scene is."""
+        self._unknown = unknown
         pairs = [
             (score + PROVEN_FIRST * track.confirmed, t, b)
             for t, track in enumerate(self.tracks)
@@ -299,7 +307,7 @@ class Things:
         times_usual = math.log(blob.area) - self._usual
         explained = min(1.0, max(0.0, (3.0 - times_usual) / 2.0))
         # Only where weather makes many patches is their size known; one screen or flag says nothing of another.
-        return max(restless, self._unknown) * (1.0 - self._weather.bad * (1.0 - explained))
+        return max(restless, ELSEWHERE * blob.elsewhere, self._unknown) * (1.0 - self._weather.bad * (1.0 - explained))
 
     @staticmethod
     def _lasts(track: Track, blob: Blob) -> bool:

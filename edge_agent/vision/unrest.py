@@ -25,6 +25,8 @@ LEAST_SHARE = 26
 CALM = 0.05
 RESTLESS = 0.4
 """Shares of the time a place stirs: below CALM it is still, from RESTLESS on it never is."""
+ALL_OVER = 3.0
+"""A scene of which a third is restless is so all over."""
 AROUND = np.ones((3, 3), np.uint8)
 
 
@@ -37,8 +39,7 @@ class Unrest:
         self._half_size = (shape[1] // 2, shape[0] // 2)
         self._watched_s = 0.0
         self._resting_s = 0.0
-        self.everywhere = 0.0
-        """How restless the scene is as a whole, 0..1."""
+        self._restless: Image = np.zeros(cells.shape, bool)
 
     @property
     def unknown(self) -> float:
@@ -61,7 +62,21 @@ class Unrest:
         rise = 1.0 - math.exp(-dt_s / min(LEARN_S, max(FIRST_S, self._watched_s)))
         fall = 1.0 - math.exp(-dt_s / min(FORGET_S, max(FIRST_S, self._watched_s)))
         self._share += np.where(stirs, rise * (1.0 - self._share), -fall * self._share).astype(np.float32)
-        self.everywhere = min(1.0, 3.0 * float(np.count_nonzero(self._share > CALM)) / self._share.size)
+        self._restless = self._share > CALM
+
+    def beyond(self, boxes: Image) -> Image:
+        """How restless the scene is outside of each box, 0..1: (n,) floats of (n, 4) x0, y0, x1, y1 in pixels.
+
+        What a box holds says nothing of the rest: a large body that has not proved itself yet stirs in many cells.
+        """
+        sums = cv2.integral(self._restless.astype(np.uint8))
+        rows, columns = self._restless.shape
+        x0, x1 = boxes[:, 0] // CELL, np.minimum(-(-boxes[:, 2] // CELL), columns)
+        y0, y1 = boxes[:, 1] // CELL, np.minimum(-(-boxes[:, 3] // CELL), rows)
+        x0, y0 = np.minimum(x0, x1), np.minimum(y0, y1)
+        within = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
+        shares: Image = np.minimum(1.0, ALL_OVER * (sums[-1, -1] - within) / self._restless.size)
+        return shares
 
     def calm(self) -> Image:
         """uint8 mask of cells, 255 where nothing stirs but things."""

@@ -27,6 +27,40 @@ def test_a_jump_of_the_light_moves_nothing_and_a_walker_is_seen_two_seconds_late
     assert first_moving(observations).t_ms <= 6700
 
 
+def under_a_blown_out_sky(scene: Scene, seed: int = 7) -> np.ndarray:
+    """The scene with a place whose tiles are all brighter than the picture can show."""
+    picture = scene.empty()
+    tiles = np.random.default_rng(seed).uniform(110, 260, (8, 14))
+    picture[20:100, 130:270] += tiles.repeat(10, 0).repeat(10, 1)
+    return picture
+
+
+def light_falls(t_ms: float) -> float:
+    """Gain: 1 up to the fourth second, then down to 0.55 in half a second."""
+    return min(1.0, max(0.55, 1.0 - (t_ms - 4000) / 1000))
+
+
+@pytest.mark.parametrize("white", [235, 255])
+def test_what_was_blown_out_and_comes_to_light_is_no_thing(white: int) -> None:
+    scene, detector = Scene(), MotionDetector(MotionSettings())
+    picture = under_a_blown_out_sky(scene)
+    for t_ms in times_ms(8, 10):
+        frame = np.minimum(scene.shoot(picture, light_falls(t_ms)), np.uint8(white))
+        assert not detector.look(frame, t_ms).moving
+        assert not detector.mask().any()
+
+
+def test_a_walker_is_seen_while_what_was_blown_out_comes_to_light() -> None:
+    scene, detector = Scene(), MotionDetector(MotionSettings())
+    sky, moving = under_a_blown_out_sky(scene), 0
+    for t_ms in times_ms(7, 10):
+        picture = sky.copy()
+        if t_ms >= 3500:
+            scene.paint(picture, 100 + (t_ms / 1000 - 4) * 40, 30, 14, 40, 30.0)
+        moving += detector.look(scene.shoot(picture, light_falls(t_ms)), t_ms).moving
+    assert moving >= 30
+
+
 def test_a_switched_infrared_filter_is_a_global_change_and_no_motion() -> None:
     day, night = Scene(seed=1), Scene(seed=2)
     detector = MotionDetector(MotionSettings())

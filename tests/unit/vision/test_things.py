@@ -1,0 +1,57 @@
+"""What continues a thing, and what the scene elsewhere says of it."""
+
+import numpy as np
+
+from edge_agent.vision.things import Blob, Things
+from edge_agent.vision.unrest import Unrest
+from edge_agent.vision.weather import Weather
+
+SHAPE = (180, 320)
+
+
+def blob(x: int, y: int, width: int, height: int, contour: float = 0.8) -> Blob:
+    area = float(width * height)
+    centre = x + width / 2, y + height / 2
+    return Blob(1, x, y, x + width, y + height, area, *centre, True, contour, area, 0.6, 0.0, 0.0, 1.0)
+
+
+def walked(things: Things) -> float:
+    """Someone walks to x = 130; returns the time."""
+    for step in range(20):
+        things.follow([blob(30 + 5 * step, 60, 40, 100)], step / 10, 0.0)
+    assert things.moving(1.9)
+    return 1.9
+
+
+def test_the_crumb_that_a_body_leaves_behind_is_not_the_body() -> None:
+    things = Things(SHAPE[1], SHAPE[0], Weather(SHAPE))
+    at_s = walked(things)
+    for step in range(1, 15):
+        things.follow([blob(140, 120, 8, 8, contour=-0.5)], at_s + step / 10, 0.0)
+        assert not things.moving(at_s + step / 10)
+
+
+def test_what_is_left_to_be_seen_of_a_body_is_the_body() -> None:
+    things = Things(SHAPE[1], SHAPE[0], Weather(SHAPE))
+    at_s = walked(things)
+    things.follow([blob(140, 60, 10, 10)], at_s + 0.1, 0.0)
+    assert things.moving(at_s + 0.1)
+
+
+def test_a_large_body_does_not_make_the_rest_of_the_scene_restless_to_itself() -> None:
+    unrest, body = Unrest(SHAPE), np.zeros(SHAPE, np.uint8)
+    body[16:176, 200:304] = 255
+    for _ in range(20):
+        unrest.see(body, 0.1)
+    itself, other = unrest.beyond(np.array([[200, 16, 304, 176], [20, 40, 60, 120]])).tolist()
+    assert itself == 0.0
+    assert other > 0.8
+
+
+def test_what_stirs_at_many_places_is_told_to_each_of_them() -> None:
+    unrest, leaves = Unrest(SHAPE), np.zeros(SHAPE, np.uint8)
+    for x in range(8, 300, 40):
+        leaves[:, x : x + 16] = 255
+    for _ in range(20):
+        unrest.see(leaves, 0.1)
+    assert unrest.beyond(np.array([[48, 0, 64, 176], [0, 0, 320, 180]])).tolist() == [1.0, 0.0]
