@@ -84,7 +84,7 @@ class _Visitor:
         came = min(1.0, max(0.0, (at_s - self._comes_s) / WALKS_S))
         left = min(1.0, max(0.0, (at_s - self.leaves_s) / WALKS_S))
         x = round(-wide + came * (middle + wide) + left * (self._width - middle))
-        if self._sways and came == 1.0:
+        if self._sways and came == 1.0 and at_s < self.leaves_s:
             x += round(0.004 * self._width * np.sin(at_s * 1.7))
         y = self._height // 2
         body = self._body[: self._height - y, max(0, -x) : max(0, self._width - x)]

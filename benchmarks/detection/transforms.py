@@ -201,16 +201,21 @@ def odd(given: Iterable[Frame]) -> Iterator[Frame]:
 
 
 def distant(given: Iterable[Frame]) -> Iterator[Frame]:
-    """All that happens, four times farther away: the recording at a quarter in a still wall with a sensor's noise."""
+    """All that happens, four times farther away: the recording at a quarter in a still wall with a sensor's noise.
+
+    The wall is in the recording's light, as auto-exposure has it.
+    """
     random = np.random.default_rng(22)
     wall: Picture | None = None
+    usual = 1.0
     for at_s, picture in given:
         height, width = picture.shape
         if wall is None:
             coarse = random.uniform(70, 150, (height // 24 + 1, width // 24 + 1)).astype(np.float32)
             wall = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+            usual = float(np.median(picture))
         small = cv2.resize(picture, (width // 4, height // 4), interpolation=cv2.INTER_AREA)
-        seen = wall.copy()
+        seen = wall * np.float32(np.median(small) / usual)
         top, left = (height - small.shape[0]) // 2, (width - small.shape[1]) // 2
         seen[top : top + small.shape[0], left : left + small.shape[1]] = small
         yield at_s, _clip(seen + 2 * random.standard_normal(picture.shape, dtype=np.float32))

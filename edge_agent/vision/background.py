@@ -232,8 +232,10 @@ class Background:
         cv2.absdiff(self.now, self.expected, dst=self.difference)
         perhaps = cv2.compare(self.difference, self._limit, cv2.CMP_GT)
         if self._has_older:
-            as_before = cv2.compare(cv2.absdiff(self.now, self._older), self._limit, cv2.CMP_LE)
-            perhaps = cv2.subtract(perhaps, cv2.bitwise_and(as_before, self._older_known))
+            from_older = cv2.absdiff(self.now, self._older)
+            as_before = cv2.bitwise_and(cv2.compare(from_older, self._limit, cv2.CMP_LE), self._older_known)
+            perhaps = cv2.subtract(perhaps, as_before)
+            cv2.copyTo(cv2.min(from_older, self.difference), as_before, self.difference)
         return perhaps
 
     def clearly(self) -> Image:
@@ -268,10 +270,11 @@ class Background:
         cv2.accumulateWeighted(self.difference, self._spread, _ema(1.0 if early else LEARN_S, dt_s), mask=known)
         self._learned(dt_s)
 
-    def learn(self, covered: Image, doubted: Image, lit: Image, active: Image, dt_s: float) -> None:
+    def learn(self, covered: Image, doubted: Image, steady: Image, active: Image, dt_s: float) -> None:
         """Learns from this frame. `covered` (255) hides the scene; `doubted` differs but has not proved a thing.
 
-        What is merely `lit` (255) says nothing of how much the scene wavers.
+        What is `steady` (255), merely lit or a thing that stands, says nothing of how much the scene wavers: who comes
+        next to where somebody stood for long would else not be seen there.
         """
         dt_s, resting_s = dt_s + self._resting_s, self._resting_s
         self._resting_s = 0.0
@@ -280,7 +283,7 @@ class Background:
         cv2.accumulateWeighted(self.now, self._mean, rate, mask=cv2.subtract(free, doubted))
         cv2.accumulateWeighted(self.now, self._mean, rate * 0.5, mask=doubted)
         np.minimum(self.difference, np.uint8(WIDEST_STEP), out=self.difference)
-        cv2.accumulateWeighted(self.difference, self._spread, rate, mask=cv2.subtract(free, lit))
+        cv2.accumulateWeighted(self.difference, self._spread, rate, mask=cv2.subtract(free, steady))
         cv2.accumulateWeighted(self.now, self._fast, _ema(FAST_S, dt_s - resting_s))
         if self._has_older:
             np.add(self._still_s, dt_s - resting_s, out=self._still_s)
@@ -356,7 +359,8 @@ class Background:
         cv2.convertScaleAbs(self._fast, dst=self._recent)
         back = cv2.compare(cv2.absdiff(self._recent, self._older), self._limit, cv2.CMP_LT)
         back = cv2.bitwise_and(back, self._older_known)
-        back = cv2.bitwise_and(back, cv2.compare(self.difference, self._limit, cv2.CMP_GT))
+        other = cv2.compare(cv2.absdiff(self.now, self.expected), self._limit, cv2.CMP_GT)
+        back = cv2.bitwise_and(back, other)
         back[self._still_s <= 0.5] = 0
         if not cv2.countNonZero(back):
             return

@@ -29,6 +29,8 @@ WORKING_WIDTH = 320
 WORKING_AREA = 320 * 240
 STATIC_S = 12.0
 """What stood without stirring for so long becomes part of the scene."""
+THERE = 0.2
+"""A patch with so much more contour than the scene had there is a thing that stands: learned whole, or not at all."""
 GHOST_S = 0.7
 GONE = -0.3
 """A patch that stands still so long and has less contour than the scene had there shows that something has left."""
@@ -172,6 +174,8 @@ class MotionDetector:
                 covering.append(track.blob.label)
                 if track.confirmed:
                     proven.append(track.blob.label)
+            elif track.confirmed and track.came_far() and blob.contour > THERE:
+                covering.append(track.blob.label)
         if settled or gone:
             scene.absorb(found.drawn(settled), found.drawn(gone))
         covered = found.drawn(covering)

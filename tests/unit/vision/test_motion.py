@@ -102,6 +102,31 @@ def test_what_was_there_from_the_start_and_leaves_makes_no_lasting_ghost() -> No
     assert not any(late)
 
 
+def visitor(since_s: float, stands_s: float, goal: float = 150.0, speed: float = 60.0) -> float | None:
+    """Where somebody is who walks in from the left, stands and goes on; None where they are not in the picture."""
+    walks_s = (goal + 20) / speed
+    if since_s < 0:
+        return None
+    x = min(goal, since_s * speed - 20) + max(0.0, since_s - walks_s - stands_s) * speed
+    return x if x < 320 else None
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_where_somebody_stood_for_long_the_next_to_stand_there_is_seen(seed: int) -> None:
+    scene, detector, seen = Scene(seed=seed), MotionDetector(MotionSettings()), []
+    for t_ms in times_ms(40, 10):
+        picture = scene.empty()
+        first, second = visitor(t_ms / 1000 - 3, 20.0), visitor(t_ms / 1000 - 30, 2.0)
+        if first is not None:
+            scene.paint(picture, first, 70, 10, 26, 30.0)
+        if second is not None:
+            scene.paint(picture, second - 1, 73, 12, 24, 55.0)
+        observation = detector.look(scene.shoot(picture), t_ms)
+        if second is not None and 110 < second < 190:
+            seen.append(observation.moving)
+    assert all(seen)
+
+
 def test_nothing_is_seen_inside_a_mask() -> None:
     left_half = ((0.0, 0.0), (0.6, 0.0), (0.6, 1.0), (0.0, 1.0))
     scene, detector = Scene(), MotionDetector(MotionSettings(masks=(left_half,)))
