@@ -41,9 +41,9 @@ def numbered(topic: str, payload: bytes, received_ms: int) -> Envelope | None:
         id=message_id if isinstance(message_id, str) and is_uuid(message_id) else _id_of(payload),
         box=up.box,
         boot_id=boot_id if isinstance(boot_id, str) and is_uuid(boot_id) else _id_of(b""),
-        wall_ms=wall_ms if _is_whole(wall_ms) else received_ms,
-        mono_ms=mono_ms if _is_whole(mono_ms) else 0,
-        clock=clock if clock in ("synced", "holdover") and _is_whole(wall_ms) else "unset",
+        wall_ms=wall_ms if _is_time(wall_ms) else received_ms,
+        mono_ms=mono_ms if _is_time(mono_ms) else 0,
+        clock=clock if clock in ("synced", "holdover") and _is_time(wall_ms) else "unset",
         body=_STAND_IN,
         seq=seq,
         outbox=outbox,
@@ -52,6 +52,10 @@ def numbered(topic: str, payload: bytes, received_ms: int) -> Envelope | None:
 
 def _is_whole(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= codec.MAX_INT
+
+
+def _is_time(value: Any) -> TypeGuard[int]:
+    return _is_whole(value) and value <= codec.LATEST_MS
 
 
 def _id_of(data: bytes) -> str:

@@ -198,6 +198,8 @@ def one_of_many(connection: Connection) -> Iterator[None]:
             yield
     except (IntegrityError, DataError) as error:
         raise Conflict(f"the database refused it: {error.orig}") from error
+    except (OverflowError, UnicodeError) as error:  # SQLite's driver, of a number or text that it cannot hand on
+        raise Conflict(f"the database cannot hold it: {error}") from error
 
 
 def insert_ignoring(connection: Connection, table: sa.Table, **values: Any) -> bool:

@@ -144,8 +144,8 @@ def date(told: Told, anchors: Sequence[Anchor], bounds: Bounds) -> Dated:
         if abs(anchor.offset_ms - told.offset_ms) < AGREES_MS:
             return Dated(told.wall_ms, "told")
         return Dated(told.mono_ms + anchor.offset_ms, "corrected")
-    earliest_ms = None if bounds.earliest_ms is None else told.mono_ms + bounds.earliest_ms
-    latest_ms = told.mono_ms + bounds.latest_ms
+    earliest_ms = None if bounds.earliest_ms is None else max(0, told.mono_ms + bounds.earliest_ms)
+    latest_ms = max(0, told.mono_ms + bounds.latest_ms)  # boots that say they lasted centuries lead back beyond
     if told.clock == "holdover" and (earliest_ms or told.wall_ms) <= told.wall_ms <= latest_ms + POSSIBLE_MS:
         return Dated(told.wall_ms, "told")
     return Dated(latest_ms, "uncertain", earliest_ms, latest_ms)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Float, cast, func, select
 
 from collector.store.schema import alerts, clips, counters, incidents
 
@@ -21,8 +21,9 @@ def read_figures(connection: Connection) -> Figures:
     """All of them."""
     of_incidents = connection.execute(select(incidents.c.state, func.count()).group_by(incidents.c.state))
     of_alerts = connection.execute(select(alerts.c.state, func.count()).group_by(alerts.c.state))
+    # As a float: what boxes announce may add up to more than 64 bits hold.
     of_clips = connection.execute(
-        select(clips.c.state, func.count(), func.sum(clips.c.size_bytes)).group_by(clips.c.state)
+        select(clips.c.state, func.count(), func.sum(cast(clips.c.size_bytes, Float))).group_by(clips.c.state)
     )
     return Figures(
         incidents=dict(of_incidents.all()),

@@ -107,6 +107,30 @@ def test_bytes_that_are_no_message_are_refused(data):
         codec.decode(data)
 
 
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda fields: fields.update(wall_ms=codec.LATEST_MS + 1), "wall_ms: lies too far ahead"),
+        (lambda fields: fields["body"].update(start_ms=codec.MAX_INT), "body.start_ms: lies too far ahead"),
+        (lambda fields: fields.update(type="\ud800"), "type: holds a character that no text has"),
+        (lambda fields: fields["body"].update(later=float("inf")), "not JSON: Infinity is no JSON number"),
+    ],
+)
+def test_what_nobody_could_reckon_with_or_keep_is_refused(change, why):
+    (started,) = (body for body in BODIES if body.type == "episode_started")
+    fields = json.loads(codec.encode(envelope(started)))
+    change(fields)
+    with pytest.raises(MalformedMessage, match=f"^{why}$"):
+        codec.decode(json.dumps(fields).encode())
+
+
+def test_a_number_too_large_for_any_reader_is_refused_in_a_field_that_nobody_knows():
+    (started,) = (body for body in BODIES if body.type == "episode_started")
+    data = codec.encode(envelope(started)).replace(b'"body":{', b'"body":{"later":[1e999],')
+    with pytest.raises(MalformedMessage, match="1e999 is too large for a number"):
+        codec.decode(data)
+
+
 def test_a_message_longer_than_the_wire_takes_is_never_made():
     (started,) = (body for body in BODIES if body.type == "episode_started")
     too_long = type(started)(**{**started.__dict__, "zones": ("x" * 4000,) * 20})

@@ -1,7 +1,8 @@
 """Messages to JSON and back. Strict about types, deaf to unknown fields, bounded in size and depth.
 
 An envelope is one JSON object; the body's fields stand under `body`. Limits protect the reader: a message is at most
-`MAX_MESSAGE_BYTES`, text at most 4,096 characters, a list at most 4,096 items.
+`MAX_MESSAGE_BYTES`, text at most 4,096 characters, a list at most 4,096 items, a time before `LATEST_MS`. What is no
+JSON number is refused in unknown fields too, since whoever keeps a body as it came would keep what no database reads.
 """
 
 import dataclasses
@@ -21,6 +22,8 @@ MAX_SNAPSHOT_BYTES = 40 * 1024
 MAX_TEXT = 4096
 MAX_ITEMS = 4096
 MAX_INT = 2**63 - 1
+LATEST_MS = 2**44
+"""The year 2527: what is reckoned from several such times is still a moment that has a date."""
 _HEX = frozenset("0123456789abcdef")
 _ID_FIELDS = frozenset({"episode", "clip", "outbox", "to", "request"})
 _SHA_FIELDS = frozenset({"sha256", "snapshot_sha256"})
@@ -46,7 +49,7 @@ def decode(data: bytes) -> Envelope:
     if len(data) > MAX_MESSAGE_BYTES:
         raise MalformedMessage(f"{len(data)} bytes are more than {MAX_MESSAGE_BYTES}")
     try:
-        fields = json.loads(data, parse_constant=_no_constant)
+        fields = json.loads(data, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise MalformedMessage(f"not JSON: {str(error)[:120]}") from None
     if not isinstance(fields, dict):
@@ -57,6 +60,7 @@ def decode(data: bytes) -> Envelope:
     kind = fields.get("type")
     if not isinstance(kind, str):
         raise MalformedMessage("type: is missing or no text")
+    _text(kind, "type")
     body_class = BODY_OF_TYPE.get(kind)
     if body_class is None or version != 1:
         raise UnknownType(f"type {kind[:60]!r} of version {version} is not known here")
@@ -82,6 +86,13 @@ def _check_envelope(envelope: Envelope) -> None:
 
 def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is too large for a number")
+    return number
 
 
 def _plain(value: Any) -> Any:
@@ -184,6 +195,8 @@ def _number(hint: Any, value: Any, where: str) -> int | float:
             raise MalformedMessage(f"{where}: must be a whole number of 64 bits")
         if value < 0 and where.endswith(("_ms", "_bytes", "seq")):
             raise MalformedMessage(f"{where}: must not be negative")
+        if value > LATEST_MS and where.endswith("_ms"):
+            raise MalformedMessage(f"{where}: lies too far ahead")
         return value
     try:
         number = float(value)

@@ -44,8 +44,8 @@ A message is one JSON object in UTF-8 of at most {_MESSAGE_KIB} KiB. Unknown fie
 (`true` is no number, `1.0` no whole number), unknown types are kept aside and counted; an event that cannot be read
 keeps its number in the ledger and gets its receipt, as long as `box`, `outbox` and `seq` can be read. Fields are only
 ever added, with a default; the messages under `tests/contract/golden` decode for ever. `_ms` is UTC in milliseconds
-unless the name says `mono_ms`, `duration_ms`, `t_ms`, `age_ms`, `uptime_ms` or `pre_roll_ms`; a rectangle is
-`[x0, y0, x1, y1]` in 0..1 of the picture; `null` means unknown, never zero.
+unless the name says `mono_ms`, `duration_ms`, `t_ms`, `age_ms`, `uptime_ms` or `pre_roll_ms`, and at most 2^44 (the
+year 2527); a rectangle is `[x0, y0, x1, y1]` in 0..1 of the picture; `null` means unknown, never zero.
 
 Clips do not travel here: see the upload under `/upload/` (tus 1.0) in `docs/ref/http.md`.
 """
