@@ -45,7 +45,7 @@ class Gaze:
         self._glance = Glance()
         self._key_glance = Glance()
         self._waiting: list[Frame] = []  # decoded, not looked at: would be, if something stirred now
-        self._kept: list[Packet] = []  # since the key frame before, or at rest since the one looked at last
+        self._kept: list[Packet] = []  # since the key frame before (at rest, the one looked at last), if not long ago
         self._peeked = 0  # so many of them the decoder has behind it, at rest
         self._looked_ms = self._key_glanced_ms = float("-inf")
         if attention is not None:
@@ -67,7 +67,7 @@ class Gaze:
         if attention.resting:
             self._rest(attention, packet, told)
             return
-        if packet.is_key:
+        if packet.is_key or (self._kept and packet.mono_ms - self._kept[0].mono_ms > LONGEST_REST_MS):
             self._kept.clear()
         if attention.keys_are_close and (packet.is_key or self._kept):
             self._kept.append(packet)

@@ -2,7 +2,7 @@
 
 A picture ends at its packet's marker, or where the time stamp changes. What a server sends between pictures (parameter
 sets, delimiters) goes in front of the next one. A lost packet costs what it carried. What goes beyond that, pictures
-from the future above all, is `Unfamiliar`: FFmpeg's own client reads such a stream.
+from the future above all, and one without an end, is `Unfamiliar`: FFmpeg's own client reads such a stream.
 
 Sources: RFC 3550 5.1, RFC 6184 5 (H.264), RFC 7798 4.4 (H.265).
 """
@@ -14,6 +14,7 @@ _HEAD = struct.Struct(">BBHI")
 _START = b"\x00\x00\x00\x01"
 _SECOND = 90_000  # ticks, by both RFCs
 _WRAP = 1 << 32
+_LARGEST_BYTES = 16 << 20  # of a coded picture: more than 100 Mbit/s carry in a second
 _RECOVERY_POINT = 6  # the SEI that marks where a stream without key frames can be entered
 
 
@@ -37,6 +38,7 @@ class Depacketizer:
         """`codec`: `h264` or `hevc`."""
         self._hevc = codec == "hevc"
         self._pieces: list[bytes] = []
+        self._size_bytes = 0
         self._stamp: int | None = None
         self._pts = 0
         self._newest_pts = 0
@@ -80,7 +82,7 @@ class Depacketizer:
         head = 14 if self._hevc else 13
         if len(packet) <= head or packet[head] & 0xC0 or packet[12] != self._fragment_mark:
             return False
-        self._pieces.append(bytes(packet[head + 1 :]))
+        self._keep(bytes(packet[head + 1 :]))
         self._next_number = (number + 1) & 0xFFFF
         return True
 
@@ -94,7 +96,7 @@ class Depacketizer:
 
     def _complete(self) -> CodedPicture:
         picture = CodedPicture(b"".join(self._pieces), self._pts, self._is_key)
-        self._pieces = []
+        self._pieces, self._size_bytes = [], 0
         self._has_slice = self._is_key = self._in_fragments = False
         return picture
 
@@ -132,7 +134,7 @@ class Depacketizer:
             self._unit(first + payload[head + 1 :])
             self._in_fragments, self._fragment_mark = True, payload[0]
         elif self._in_fragments:
-            self._pieces.append(bytes(payload[head + 1 :]))
+            self._keep(bytes(payload[head + 1 :]))
         if part & 0x40:
             self._in_fragments = False
 
@@ -147,4 +149,11 @@ class Depacketizer:
             self._is_key = self._is_key or (16 <= kind <= 23 if self._hevc else kind == 5)
         elif kind == 6 and not self._hevc and unit[1:2] == bytes((_RECOVERY_POINT,)):
             raise Unfamiliar("a stream that is refreshed bit by bit")
-        self._pieces += (_START, unit)
+        self._keep(_START)
+        self._keep(unit)
+
+    def _keep(self, piece: bytes) -> None:
+        self._size_bytes += len(piece)
+        if self._size_bytes > _LARGEST_BYTES:
+            raise Unfamiliar("a picture without an end")
+        self._pieces.append(piece)

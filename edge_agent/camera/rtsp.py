@@ -2,7 +2,8 @@
 
 FFmpeg's own client makes six system calls for each RTP packet, and a camera sends hundreds a second; this one makes one
 for all that has gathered in the socket. Rules: every wait ends (deadlines, or the wish to stop); it asks for the first
-video and nothing else; whatever it does not know is `Unfamiliar`, and then FFmpeg's client is used (see feed.py).
+video and nothing else; whatever it does not know, a number that is none too, is `Unfamiliar`, and then FFmpeg's client
+is used (see feed.py).
 
 Sources: RFC 2326 (10.12: packets within the connection), RFC 3550 6.6 (the end that RTCP tells).
 """
@@ -27,6 +28,7 @@ _KEEP_ALIVE_S = 20.0
 _FAREWELL_S = 0.5
 _DOLLAR = 0x24
 _BYE = 203
+_MOST_DIGITS = 9
 _EMPTY_REPORT = bytes((_DOLLAR, 1, 0, 8, 0x80, 201, 0, 1, 0, 0, 0, 0))
 
 
@@ -101,13 +103,13 @@ class RtspSession:
         setup = self._ask("SETUP", track, Transport="RTP/AVP/TCP;unicast;interleaved=0-1")
         transport = setup.header("transport").lower()
         _, told, channels = transport.partition("interleaved=")
-        if not told or not channels[:1].isdecimal():
+        if not told:
             raise Unfamiliar("no packets within the connection")
-        self._channel = int(channels.partition(";")[0].partition("-")[0])
+        self._channel = _number(channels.partition(";")[0].partition("-")[0])
         self._session, _, timeout = setup.header("session").partition(";timeout=")
         self._session = self._session.partition(";")[0].strip()
         self._control = base
-        seconds = int(timeout) if timeout.strip().isdecimal() else 60
+        seconds = _number(timeout) if timeout.strip().isdecimal() else 60
         self._keep_alive_s = min(_KEEP_ALIVE_S, max(1.0, seconds / 3))
         self._ask("PLAY", base, Range="npt=0.000-")
         self._keep_alive_at = time.monotonic() + self._keep_alive_s
@@ -126,6 +128,7 @@ class RtspSession:
 
     def pictures(self) -> Iterator[CodedPicture]:
         """Each picture as it comes, until the camera ends the stream or `stop` is set; may be called anew."""
+        waits_since = time.monotonic()
         while True:
             pictures, self._pictures = self._pictures, []
             if pictures:
@@ -133,11 +136,16 @@ class RtspSession:
             for index, picture in enumerate(pictures, 1):
                 self.caught_up = self._drained and index == len(pictures)
                 yield picture
+            if pictures:
+                waits_since = time.monotonic()
             if self._over or not self._receive():
                 return
             self._take_apart()
-            if time.monotonic() >= self._keep_alive_at:
-                self._keep_alive_at = time.monotonic() + self._keep_alive_s
+            now = time.monotonic()
+            if not self._pictures and now - waits_since > self._read_s:
+                raise TimeoutError  # bytes come, and no picture
+            if now >= self._keep_alive_at:
+                self._keep_alive_at = now + self._keep_alive_s
                 self._send(self._keep_alive, self._control)
                 self._socket.sendall(_EMPTY_REPORT)
 
@@ -151,6 +159,8 @@ class RtspSession:
                 if not self._receive():
                     raise ConnectionResetError
                 self._take_apart()
+                if time.monotonic() > self._deadline:
+                    raise TimeoutError
             answer: _Answer = self._answer
             if answer.status == 200:
                 return answer
@@ -231,7 +241,7 @@ class RtspSession:
         for name, _, value in (line.partition(":") for line in lines):
             headers.setdefault(name.strip().lower(), []).append(value.strip())
         length = headers.get("content-length", ["0"])[0]
-        size = int(length) if length.isdecimal() else 0
+        size = _number(length) if length.isdecimal() else 0
         if not whole or len(body) < size:
             if len(text) >= _BUFFER_BYTES:
                 raise Unfamiliar("an answer without an end")
@@ -239,8 +249,16 @@ class RtspSession:
         words = first.split()
         is_answer = words[0].startswith("RTSP/") and len(words) > 1 and words[1].isdecimal()
         if is_answer and headers.get("cseq", [""])[0] == str(self._number):
-            self._answer = _Answer(int(words[1]), headers, body[:size])
+            self._answer = _Answer(_number(words[1]), headers, body[:size])
         return len(head) + 4 + size
+
+
+def _number(text: str) -> int:
+    """What a camera writes where a number belongs. Raises Unfamiliar."""
+    text = text.strip()
+    if not text.isdecimal() or len(text) > _MOST_DIGITS:
+        raise Unfamiliar(f"{text[:20]!r} in place of a number")
+    return int(text)
 
 
 def says_bye(report: bytes | bytearray) -> bool:

@@ -1,11 +1,12 @@
 """What is decoded of a real stream, and that what stirs is followed back to where it began."""
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from edge_agent.camera.attention import Attention, RestPolicy
+from edge_agent.camera.attention import LONGEST_REST_MS, Attention, RestPolicy
 from edge_agent.camera.frames import Frame, Interest
 from edge_agent.camera.gaze import Gaze, Seen
 from edge_agent.camera.reader import Deadlines, open_reader
@@ -105,3 +106,17 @@ def test_who_walks_the_same_way_again_and_again_is_seen_every_time(tmp_path: Pat
         all_frames=False,
     )
     assert len(starts_s) == len(walks)
+
+
+def test_packets_are_not_kept_for_ever_where_key_frames_stop_coming(street: Path) -> None:
+    now = RecordedTime()
+    reader = open_reader(SourceAddress.parse(str(street)), Deadlines(), now, now)
+    gaze = Gaze(reader, Attention(RestPolicy()), Watcher([(0.0, 60.0)]).look, Seen())
+    kept_ms = 0.0
+    with suppress(CameraUnavailable):  # played to its end
+        for packet in reader.packets():
+            gaze.take(packet if packet.mono_ms < 10_000 else replace(packet, is_key=False))
+            if gaze._kept:
+                kept_ms = max(kept_ms, packet.mono_ms - gaze._kept[0].mono_ms)
+    reader.close()
+    assert 1_000 < kept_ms <= LONGEST_REST_MS

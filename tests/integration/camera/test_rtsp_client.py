@@ -5,12 +5,14 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 
 from edge_agent.camera.feed import RtspFeed, open_feed
 from edge_agent.camera.reader import Deadlines
+from edge_agent.camera.rtp import Unfamiliar
+from edge_agent.camera.rtsp import RtspSession
 from edge_agent.camera.source import SourceAddress
 from edge_agent.camera.unavailable import CameraUnavailable, NeedsDemuxer
 from tests.support import rtp, video
@@ -39,9 +41,17 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[list[bytes]]:
 class Server:
     """Answers as cameras do, and then sends `pieces`, with pauses between them."""
 
-    def __init__(self, pieces: list[bytes], *, transport: str = "interleaved=2-3", pause_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        pieces: Iterable[bytes],
+        *,
+        transport: str = "interleaved=2-3",
+        session: str = "77;timeout=3",
+        pause_s: float = 0.0,
+    ) -> None:
         self._pieces = pieces
         self._transport = transport
+        self._session = session
         self._pause_s = pause_s
         self.asked: list[str] = []
         self.talks = threading.Event()
@@ -66,7 +76,7 @@ class Server:
             body = "v=0\r\ns=x\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:video\r\n"
             head += f"Content-Base: rtsp://camera.invalid/base/\r\nContent-Length: {len(body)}\r\n"
         elif request.startswith("SETUP"):
-            head += f"Transport: RTP/AVP/TCP;unicast;{self._transport}\r\nSession: 77;timeout=3\r\n"
+            head += f"Transport: RTP/AVP/TCP;unicast;{self._transport}\r\nSession: {self._session}\r\n"
         connection.sendall(f"{head}\r\n{body}".encode())
 
     def _send(self, connection: socket.socket) -> None:
@@ -168,6 +178,32 @@ def test_what_is_not_ordinary_is_left_to_ffmpeg_at_once_or_when_it_shows(picture
         with pytest.raises(NeedsDemuxer):
             list(feed.units())
         server.talks.set()
+
+
+@pytest.mark.parametrize(
+    ("transport", "session"),
+    [
+        ("interleaved=0/1", "77"),
+        ("interleaved=" + "9" * 5000, "77"),
+        ("interleaved=0-1", "77;timeout=" + "9" * 400),
+        ("interleaved=0-1", "77;timeout=" + "9" * 5000),
+        ("interleaved=0-1", "77\r\nContent-Length: " + "9" * 5000),
+    ],
+    ids=["no number", "a long channel", "a long wait", "a longer wait", "a long body"],
+)
+def test_a_number_that_is_none_is_left_to_ffmpeg(transport: str, session: str) -> None:
+    server = Server([], transport=transport, session=session)
+    with TcpCamera(server.talk) as camera, pytest.raises(Unfamiliar):
+        RtspSession(f"rtsp://127.0.0.1:{camera.port}/cam", 5, 5, Stop())
+
+
+def test_a_camera_that_sends_on_and_on_and_no_picture_is_given_up() -> None:
+    server = Server(itertools.repeat(b"$\x04\x00\x02ab" * 1000))
+    with TcpCamera(server.talk) as camera:
+        session = RtspSession(f"rtsp://127.0.0.1:{camera.port}/cam", 5, 0.4, Stop())
+        with pytest.raises(TimeoutError):
+            next(session.pictures())
+        session.close()
 
 
 def test_a_camera_that_falls_silent_and_the_wish_to_stop_end_the_wait(pictures: list[list[bytes]]) -> None:

@@ -98,3 +98,12 @@ def test_garbage_is_no_picture_and_breaks_nothing() -> None:
                     depacketizer.take(memoryview(garbage))
                 except Unfamiliar:
                     break
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_a_picture_that_never_ends_is_let_go(codec: str) -> None:
+    unit = (_KEY if codec == "h264" else _KEY_265)[-1]
+    first, middle, *_ = rtp.fragments(codec, unit[:2] + bytes(180_000), 60_000)
+    packets = [rtp.packet(first if number == 0 else middle, number, 0, marker=False) for number in range(300)]
+    with pytest.raises(Unfamiliar, match="without an end"):
+        _taken(codec, packets)
