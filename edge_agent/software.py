@@ -2,8 +2,8 @@
 
 A release carries the SHA-256 of each of its files (`vonggac/wire/release.py`, SUMS). A thread compares them soon after
 the start and once a day, slowly, so that looking costs the cameras nothing; the heartbeat tells how many differ, are
-missing or were added. A worn card is found the same way as somebody's hand. Compiled files are left out: Python makes
-them anew. Whoever is root on the box can change the list as well; docs/security.md says so.
+missing or were added. A worn card is found the same way as somebody's hand. Compiled files are left out (Python makes
+them anew), and the updater's mark. Whoever is root on the box can change the list as well; docs/security.md says so.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from edge_agent.update.layout import OURS
 from vonggac.daemon.clock import Clock
 from vonggac.daemon.logs import get_logger
 from vonggac.daemon.threads import Pulse, Stop
@@ -66,7 +67,7 @@ class Software:
             if self._stop.is_set():
                 return
             name = path.relative_to(root).as_posix()
-            if path.is_symlink() or not path.is_file() or name == SUMS or path.parent.name == "__pycache__":
+            if path.is_symlink() or not path.is_file() or name in (SUMS, OURS) or path.parent.name == "__pycache__":
                 continue
             found.add(name)
             if sums.get(name) != self._digest(path):

@@ -17,6 +17,7 @@ import pytest
 from deploy.package.deb import write_tar
 from deploy.package.release import list_sums, project_version
 from deploy.package.target import Target
+from edge_agent.update.layout import OURS
 from tests.support.debian import Booted, copy_tree, has_what_boots, wired
 from tests.support.system import wait_for
 from tests.support.walks import film_walks
@@ -196,6 +197,9 @@ def test_a_program_that_somebody_changed_is_told(machines: tuple[Booted, Booted]
     box.run("systemctl", "restart", "vonggac-agent")  # it looks a minute after each start, and once a day
     complained = lambda: "software_changed" in server.run("collector", "boxes", "--json")  # noqa: E731
     wait_for(complained, "the technician's word", 240)
+    said = box.run("journalctl", "--no-pager", "--output=json", "--unit", "vonggac-agent")
+    assert "edge_agent/health.py" in said
+    assert OURS not in said, "the box was updated before, which is no change"
 
 
 def test_a_box_that_is_revoked_is_out_within_a_minute(machines: tuple[Booted, Booted]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.software import EVERY_S, FIRST_S, Software
+from edge_agent.update.layout import Layout
 from tests.support.clock import FakeClock
 from vonggac.daemon.threads import Pulse, Stop
 from vonggac.wire.release import SUMS, read_sums, write_sums
@@ -34,6 +35,15 @@ def changed(release: Path) -> int | None:
 
 def test_a_release_as_it_was_made_has_nothing_changed(release: Path) -> None:
     assert changed(release) == 0
+
+
+def test_a_release_that_an_update_brought_has_nothing_changed(
+    release: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    layout = Layout(tmp_path_factory.mktemp("opt"))
+    layout.make()
+    layout.place(release, "1.1.0")
+    assert changed(layout.folder("1.1.0")) == 0
 
 
 def test_what_was_altered_taken_away_or_added_counts(release: Path) -> None:
