@@ -120,7 +120,7 @@ def test_what_nobody_could_reckon_with_or_keep_is_refused(change, why):
     (started,) = (body for body in BODIES if body.type == "episode_started")
     fields = json.loads(codec.encode(envelope(started)))
     change(fields)
-    with pytest.raises(MalformedMessage, match=f"^{why}$"):
+    with pytest.raises(MalformedMessage, match=rf"^{why}$"):
         codec.decode(json.dumps(fields).encode())
 
 

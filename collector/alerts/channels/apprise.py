@@ -40,21 +40,21 @@ class AppriseChannel:
         self.name = name
         self.language: Language = language
         self.may_carry_pictures = may_carry_pictures
-        services = []
         if not urls:
             raise ValueError(f"channel {name}: no address; its file needs one Apprise URL a line")
+        self._services: dict[str, NotifyBase] = {}
         for number, url in enumerate(urls, 1):
             service = Apprise.instantiate(url, suppress_exceptions=True)
             if service is None:
                 raise ValueError(f"channel {name}: address {number} is no URL that Apprise understands")
             service.socket_connect_timeout = CONNECT_S
             service.socket_read_timeout = read_s
-            services.append(service)
-        self._services = Recipients("address", services)
+            self._services[f"address {number}"] = service  # named so in errors: the URL holds secrets
+        self._recipients = Recipients()
 
     def send(self, alert: str, text: AlertText, picture: bytes | None) -> None:
         """Send to each address that has not taken it."""
-        self._services.send(alert, lambda service: self._notify(service, text, picture))
+        self._recipients.send(alert, self._services, lambda service: self._notify(service, text, picture))
 
     def _notify(self, service: NotifyBase, text: AlertText, picture: bytes | None) -> None:
         with _Overheard() as overheard:

@@ -1,11 +1,13 @@
 """The duty roster as two channels: `duty` tells whoever is on duty at that moment, `duty-next` who comes after them.
 
-An alert that is tried again goes to whoever is on duty then. Where the roster has nobody it goes to `otherwise`.
+An alert that is tried again goes to whoever is on duty then and has not had it. Where the roster has nobody it goes to
+`otherwise`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 
-from collector.alerts.channels.protocol import Channel, ChannelBusy, ChannelRefused
+from collector.alerts.channels.protocol import Channel
+from collector.alerts.channels.recipients import Recipients
 from collector.alerts.texts import AlertText, Language
 
 DUTY, DUTY_NEXT = "duty", "duty-next"
@@ -27,6 +29,7 @@ class DutyChannel:
         self._channels = channels
         self._whom = whom
         self._otherwise = otherwise
+        self._recipients = Recipients()
 
     @property
     def may_carry_pictures(self) -> bool:
@@ -34,17 +37,8 @@ class DutyChannel:
         return any(channel.may_carry_pictures for channel in self._channels.values())
 
     def send(self, alert: str, text: AlertText, picture: bytes | None) -> None:
-        """Tell each of them. Raises ChannelBusy while one of them could not be told, else ChannelRefused for one."""
-        busy, refused = [], []
-        for name in self._whom() or self._otherwise:
-            channel = self._channels[name]
-            try:
-                channel.send(alert, text, picture if channel.may_carry_pictures else None)
-            except ChannelBusy as error:
-                busy.append(f"{name}: {error}")
-            except ChannelRefused as error:
-                refused.append(f"{name}: {error}")
-        if busy:
-            raise ChannelBusy("; ".join(busy + refused))
-        if refused:
-            raise ChannelRefused("; ".join(refused))
+        """Tell each of them that has not been told yet. Raises as `Recipients.send`."""
+        told = {name: self._channels[name] for name in self._whom() or self._otherwise}
+        self._recipients.send(
+            alert, told, lambda channel: channel.send(alert, text, picture if channel.may_carry_pictures else None)
+        )

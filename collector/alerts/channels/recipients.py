@@ -1,7 +1,7 @@
-"""The recipients behind one channel: a try goes only to those that have not taken the alert yet."""
+"""The recipients behind one channel: a try goes only to those that have not taken the alert yet, nor refused it."""
 
-from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from collector.alerts.channels.protocol import ChannelBusy, ChannelRefused
 
@@ -16,35 +16,35 @@ def is_final(status: int) -> bool:
     return 400 <= status < 500 and status not in _PASSING
 
 
-class Recipients(Generic[Recipient]):
-    """`what` and a number, from 1, name each of them in errors: their addresses hold secrets."""
+class Recipients:
+    """Remembers of each alert that is under way who is done with it. Those behind it may change between two tries."""
 
-    def __init__(self, what: str, recipients: Sequence[Recipient]) -> None:
-        self._what = what
-        self._recipients = recipients
-        self._taken: dict[str, set[int]] = {}
+    def __init__(self) -> None:
+        self._done: dict[str, dict[str, str | None]] = {}
+        """By alert and name: why it was refused; None: it was taken."""
 
-    def send(self, alert: str, deliver: Callable[[Recipient], None]) -> None:
-        """Deliver to each that is left. Raises ChannelBusy while one may still take it, then ChannelRefused for those
-        that never will: a refusal by one is a refusal, a person must look.
+    def send(self, alert: str, recipients: Mapping[str, Recipient], deliver: Callable[[Recipient], None]) -> None:
+        """Deliver to each that is left; errors name them by their keys. Raises ChannelBusy while one may still take it,
+        then ChannelRefused for those that never will: a refusal by one is a refusal, a person must look.
         """
-        taken = self._taken.setdefault(alert, set())
-        busy, refused = [], []
-        for number, recipient in enumerate(self._recipients, 1):
-            if number in taken:
+        done = self._done.setdefault(alert, {})
+        busy = []
+        for name, recipient in recipients.items():
+            if name in done:
                 continue
             try:
                 deliver(recipient)
             except ChannelBusy as error:
-                busy.append(f"{self._what} {number}: {error}")
+                busy.append(f"{name}: {error}")
             except ChannelRefused as error:
-                refused.append(f"{self._what} {number}: {error}")
+                done[name] = f"{name}: {error}"
             else:
-                taken.add(number)
+                done[name] = None
+        refused = [why for why in done.values() if why is not None]
         if busy:
-            while len(self._taken) > REMEMBERED:
-                del self._taken[next(iter(self._taken))]
+            while len(self._done) > REMEMBERED:
+                self._done.pop(next(iter(self._done)), None)
             raise ChannelBusy("; ".join(busy + refused))
-        del self._taken[alert]
+        self._done.pop(alert, None)
         if refused:
             raise ChannelRefused("; ".join(refused))

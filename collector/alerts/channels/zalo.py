@@ -41,7 +41,8 @@ class ZaloChannel:
         self.name = name
         self.language: Language = language
         self._token = token
-        self._chats = Recipients("chat", chats)
+        self._chats = {f"chat {number}": chat for number, chat in enumerate(chats, 1)}
+        self._recipients = Recipients()
         self._lend = lend
         self._api = api
         self._read_s = read_s
@@ -53,7 +54,7 @@ class ZaloChannel:
 
     def send(self, alert: str, text: AlertText, picture: bytes | None) -> None:
         """Send to each chat that has not taken it."""
-        self._chats.send(alert, lambda chat: self._say(chat, text, picture))
+        self._recipients.send(alert, self._chats, lambda chat: self._say(chat, text, picture))
 
     def heard_from(self, wait_s: int = 30) -> tuple[str, str] | None:
         """Who writes to the bot next: chat id and name; None when nobody does. Raises ChannelBusy or ChannelRefused."""

@@ -120,6 +120,20 @@ def test_of_two_addresses_only_the_one_that_failed_is_tried_again(webhook: Webho
         other.close()
 
 
+def test_an_address_that_refused_is_not_asked_again_for_another_s_sake(webhook: Webhook) -> None:
+    other = Webhook()
+    try:
+        channel = AppriseChannel("hook", (webhook.url, other.url))
+        webhook.answers, other.answers = [404], [503]
+        with pytest.raises(ChannelBusy, match="address 2: HTTP 503; address 1: HTTP 404"):
+            channel.send("a1", TEXT, None)
+        with pytest.raises(ChannelRefused, match="address 1: HTTP 404"):
+            channel.send("a1", TEXT, None)
+        assert (len(webhook.taken), len(other.taken)) == (0, 1)
+    finally:
+        other.close()
+
+
 def test_addresses_are_read_one_a_line() -> None:
     assert read_urls("# phones\nntfy://a\n\n  ntfy://b  \n") == ("ntfy://a", "ntfy://b")
 

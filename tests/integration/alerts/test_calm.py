@@ -241,7 +241,7 @@ def test_the_roster_tells_who_is_on_duty_when_it_is_sent(tmp_path: Path) -> None
     while desk.alerts("state") != ["sent"]:
         delivery.step(clock.wall_ms)
         clock.advance(1_000)
-    assert [picture for _, _, picture in phones["lan"].got] == [b"jpeg", b"jpeg"]
+    assert [picture for _, _, picture in phones["lan"].got] == [b"jpeg"], "she has it"
     assert [picture for _, _, picture in phones["minh"].got] == [None]
     desk.loop.escalate(NOW + 180_000)
     desk.delivery(made["duty-next"], picture_of=lambda _episode: b"jpeg").step(lambda: NOW + 180_100)
