@@ -192,9 +192,9 @@ class Agent:
     def _command_snapshot(self, command: messages.Command) -> Mapping[str, str]:
         camera: CameraParts | None = self._cameras.get(command.camera or "")
         if camera is None:
-            raise CommandRefused(f"no camera {command.camera!r}; there are: {', '.join(self._cameras)}")
+            raise CommandRefused("no_camera", f"no camera {command.camera!r}; there are: {', '.join(self._cameras)}")
         if camera.state() != "streaming":
-            raise CommandRefused(f"camera {command.camera} gives no picture now ({camera.state()})")
+            raise CommandRefused("no_picture", f"camera {command.camera} gives no picture now ({camera.state()})")
         request = new_id(self._clock)
         camera.lookout.want_snapshot(request)
         return {"request": request}

@@ -13,6 +13,7 @@ from edge_agent.camera.capture import Capture
 from edge_agent.camera.reader import Deadlines
 from edge_agent.camera.ring import PacketRing
 from edge_agent.camera.stats import CaptureStats, State
+from edge_agent.camera.unavailable import CameraUnavailable
 from edge_agent.config import CameraSection
 from edge_agent.lookout import Journal, Lookout, LookoutPlan
 from edge_agent.recording.clip_thread import ClipThread
@@ -134,17 +135,17 @@ def build_camera(
 
 def _follow(
     stream: str, lookout: Lookout, recorder: Recorder, *, copies: bool, looks: bool
-) -> Callable[[State, str], None]:
+) -> Callable[[State, CameraUnavailable | None], None]:
     """What a stream's coming and going means for the lookout and the record."""
 
-    def on_state(state: State, why: str) -> None:
+    def on_state(state: State, why: CameraUnavailable | None) -> None:
         if state == "connecting":
             return
-        if state == "unavailable":
+        if why is not None:
             if looks:
                 lookout.look_lost("lost")
             if copies:
-                recorder.on_lost_stream(why)
-        lookout.stream_state(stream, why if state == "unavailable" else None)
+                recorder.on_lost_stream(str(why))
+        lookout.stream_state(stream, why)
 
     return on_state

@@ -15,6 +15,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from edge_agent.camera.frames import Frame, Interest
+from edge_agent.camera.unavailable import CameraUnavailable
 from edge_agent.outbox.errors import OutboxFull
 from edge_agent.outbox.items import ClipClass, NewSnapshot
 from edge_agent.recording.snapshot import draw_snapshot
@@ -78,7 +79,7 @@ class Lookout:
         self._lock = threading.Lock()
         self._unsaved: deque[tuple[messages.Body, tuple[NewSnapshot, ...]]] = deque(maxlen=_KEPT_UNSAVED)
         self._forgotten = 0
-        self._streams_down: dict[str, str] = {}
+        self._streams_down: dict[str, CameraUnavailable] = {}
         self._told_state: str | None = None
         self._wanted_snapshots: deque[str] = deque(maxlen=8)
         self._episode: str | None = None
@@ -304,7 +305,7 @@ class Lookout:
 
     # --- any thread ----------------------------------------------------------------------------------------------
 
-    def stream_state(self, stream: str, problem: str | None) -> None:
+    def stream_state(self, stream: str, problem: CameraUnavailable | None) -> None:
         """The `main` or `sub` stream came (None) or went (why); the camera is down while any of its streams is."""
         with self._lock:
             if problem is None:
@@ -315,13 +316,13 @@ class Lookout:
             if state == self._told_state:
                 return
             self._told_state = state
-            reason = (
-                "; ".join(f"{name}: {why}"[:_LONGEST_REASON] for name, why in sorted(self._streams_down.items()))
-                or None
-            )
-        since_ms = self._clock.wall_ms()
+            down = sorted(self._streams_down.items())  # main before sub
         body = messages.CameraState(
-            camera=self._plan.camera, state="down" if reason else "up", since_ms=since_ms, reason=reason
+            camera=self._plan.camera,
+            state="down" if down else "up",
+            since_ms=self._clock.wall_ms(),
+            reason="; ".join(f"{name}: {why}"[:_LONGEST_REASON] for name, why in down) or None,
+            code=down[0][1].reason if down else None,
         )
         self._save(body)
 

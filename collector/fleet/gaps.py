@@ -53,6 +53,7 @@ class Word:
     since_ms: int
     bad: bool
     reason: str | None = None
+    code: str | None = None
 
 
 class Gap(NamedTuple):
@@ -64,6 +65,7 @@ class Gap(NamedTuple):
     until_ms: int
     kind: GapKind
     reason: str | None = None
+    code: str | None = None
 
 
 def made_ms(wall_ms: int, received_ms: int, clock: str) -> int:
@@ -139,10 +141,10 @@ def _pictureless(words: Sequence[Word], until_ms: int) -> Iterator[Gap]:
         if word.bad and began is None:
             began = word
         elif not word.bad and began is not None:
-            yield Gap(began.since_ms, word.since_ms, "no_picture", began.reason)
+            yield Gap(began.since_ms, word.since_ms, "no_picture", began.reason, began.code)
             began = None
     if began is not None:
-        yield Gap(began.since_ms, until_ms, "no_picture", began.reason)
+        yield Gap(began.since_ms, until_ms, "no_picture", began.reason, began.code)
 
 
 def _apart(gaps: Iterable[Gap], since_ms: int, until_ms: int, taken: Sequence[Gap] = ()) -> list[Gap]:
@@ -158,10 +160,10 @@ def _apart(gaps: Iterable[Gap], since_ms: int, until_ms: int, taken: Sequence[Ga
             if other.from_ms >= end:
                 break
             if other.from_ms > at:
-                new.append(Gap(at, other.from_ms, gap.kind, gap.reason))
+                new.append(gap._replace(from_ms=at, until_ms=other.from_ms))
             at = max(at, other.until_ms)
         if end > at:
-            new.append(gap if (at, end) == (gap.from_ms, gap.until_ms) else Gap(at, end, gap.kind, gap.reason))
+            new.append(gap._replace(from_ms=at, until_ms=end))
         later = found[index:]
         found[index:] = sorted([*new, *later], key=_begin) if new and later else new or later
     return found

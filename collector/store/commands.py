@@ -65,7 +65,7 @@ def record_reply(connection: Connection, envelope: Envelope, body: Reply, receiv
     done = connection.execute(
         update(commands)
         .where(commands.c.id == body.to, commands.c.box == envelope.box, commands.c.replied_ms.is_(None))
-        .values(replied_ms=received_ms, ok=body.ok, error=body.error, detail=body.detail)
+        .values(replied_ms=received_ms, ok=body.ok, error=body.error, code=body.code, detail=body.detail)
     )
     return done.rowcount == 1
 
@@ -85,6 +85,7 @@ class CommandRow:
     replied_ms: int | None
     ok: bool | None
     error: str | None
+    code: str | None
     detail: dict[str, str] | None
 
     def state(self, now_ms: int) -> str:

@@ -25,7 +25,7 @@ from vonggac.daemon.sqlite import apply_pragmas
 
 __all__ = ["Connection", "Database", "insert_ignoring", "one_of_many", "open_database", "sqlite_url", "upsert"]
 
-HEAD = "0016"
+HEAD = "0017"
 """The newest migration; a test holds it to collector/store/migrations."""
 READING, WRITING = "BEGIN", "BEGIN IMMEDIATE"
 TURN_S = 10.0

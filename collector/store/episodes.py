@@ -214,9 +214,9 @@ def record_camera_state(
         "received_ms": received_ms,
     }
     if isinstance(body, Tamper):
-        aspect, bad, reason = body.kind, body.active, None
+        aspect, bad, reason, code = body.kind, body.active, None, None
     else:
-        aspect, bad, reason = "picture", body.state == "down", body.reason
+        aspect, bad, reason, code = "picture", body.state == "down", body.reason, body.code
     insert_ignoring(
         connection,
         camera_states,
@@ -227,6 +227,7 @@ def record_camera_state(
         **values,
         **state_times(calendar or Calendar(connection, envelope.box), values),
         reason=reason,
+        code=code,
     )
     return camera
 

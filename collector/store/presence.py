@@ -78,7 +78,7 @@ def picture_words(connection: Connection, camera: str, since_ms: int, until_ms: 
     mine = and_(states.c.camera == camera, states.c.aspect == "picture")
     before = select(func.max(states.c.since_ms)).where(mine, states.c.since_ms <= since_ms).scalar_subquery()
     query = (
-        select(states.c.since_ms, states.c.bad, states.c.reason)
+        select(states.c.since_ms, states.c.bad, states.c.reason, states.c.code)
         .where(mine, states.c.since_ms >= func.coalesce(before, since_ms), states.c.since_ms < until_ms)
         .order_by(states.c.since_ms, states.c.received_ms)
     )
@@ -99,7 +99,7 @@ def picture_words_of_all(
         .scalar_subquery()
     )
     query = (
-        select(states.c.camera, states.c.since_ms, states.c.bad, states.c.reason)
+        select(states.c.camera, states.c.since_ms, states.c.bad, states.c.reason, states.c.code)
         .select_from(cameras.join(states, mine))
         .where(states.c.since_ms >= func.coalesce(before, since_ms), states.c.since_ms < until_ms)
         .where(reach.holds(cameras.c.box))

@@ -302,6 +302,7 @@ camera_states = Table(  # camera_state and tamper events; the newest `since_ms` 
     Column("bad", Boolean, nullable=False),  # picture down, or tamper active
     Column("since_ms", BigInteger, nullable=False),  # the best known
     Column("reason", Text),
+    Column("code", Text),  # the same in a word that stays: NoPicture of the contract
     Column("received_ms", BigInteger, nullable=False),
     Column("boot_id", Text),
     Column("box_since_ms", BigInteger),  # as the box told it
@@ -448,6 +449,7 @@ commands = Table(  # to boxes: made by pages, sent by ingest, answered by the bo
     Column("replied_ms", BigInteger),
     Column("ok", Boolean),
     Column("error", Text),
+    Column("code", Text),  # the same in a word that stays: NotDone of the contract
     Column("detail", JSON),
     _partial("ix_commands_due", "created_ms", where="sent_ms IS NULL"),
 )

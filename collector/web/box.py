@@ -150,6 +150,7 @@ def command_of(row: CommandRow, now_ms: int) -> dict[str, Any]:
         "sent": rfc3339(row.sent_ms),
         "replied": rfc3339(row.replied_ms),
         "error": row.error,
+        "code": row.code,
         "detail": row.detail or {},
         "snapshot": None if row.picture is None else f"/api/v1/snapshots/{row.picture}",
     }
@@ -190,7 +191,7 @@ def _tell(desk: Desk, asked: Asked) -> CommandRow:
         row = CommandRow(
             id=new_id(desk.clock), box=name, command=word, camera=camera, who=asked.who.name,
             created_ms=asked.now_ms, expires_ms=asked.now_ms + ANSWER_WITHIN_MS, sent_ms=None, replied_ms=None,
-            ok=None, error=None, detail=None,
+            ok=None, error=None, code=None, detail=None,
         )  # fmt: skip
         commands.add_command(
             connection, row.id, name, word, now_ms=row.created_ms, expires_ms=row.expires_ms, camera=camera,

@@ -164,7 +164,13 @@ def report_json(report: BoxReport) -> Json:
             {
                 "id": camera.id,
                 "gaps": [
-                    {**_span(gap.from_ms, gap.until_ms), "kind": gap.kind, "reason": gap.reason} for gap in camera.gaps
+                    {
+                        **_span(gap.from_ms, gap.until_ms),
+                        "kind": gap.kind,
+                        "reason": gap.reason,
+                        "code": gap.code,
+                    }
+                    for gap in camera.gaps
                 ],
                 "hours": [
                     {"hour": rfc3339(hour), "missing_s": round(missing_ms / 1000, 1)}

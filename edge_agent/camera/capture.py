@@ -54,7 +54,7 @@ class Capture:
         on_packet: PacketHandler | None,
         on_frame: Look | None = None,
         attention: Attention | None = None,
-        on_state: Callable[[State, str], None] | None = None,
+        on_state: Callable[[State, CameraUnavailable | None], None] | None = None,
         deadlines: Deadlines | None = None,
     ) -> None:
         self.name = name
@@ -97,7 +97,7 @@ class Capture:
         """Stream until asked to end."""
         while not self._stop.is_set():
             pulse.beat()
-            self._enter("connecting", "")
+            self._enter("connecting")
             began_ms = self._clock.mono_ms()
             try:
                 self._stream(pulse)
@@ -186,7 +186,7 @@ class Capture:
         with self._lock:
             self._rate = Rate()
             self._stats = replace(self._stats, info=info)
-        self._enter("streaming", "")
+        self._enter("streaming")
 
     def _fail(self, error: CameraUnavailable) -> None:
         with self._lock:
@@ -196,9 +196,9 @@ class Capture:
                 last_error=error.reason,
                 last_error_text=str(error),
             )
-        self._enter("unavailable", str(error))
+        self._enter("unavailable", error)
 
-    def _enter(self, state: State, why: str) -> None:
+    def _enter(self, state: State, why: CameraUnavailable | None = None) -> None:
         with self._lock:
             self._stats = replace(self._stats, state=state, since_mono_ms=self._clock.mono_ms())
         if self._on_state is not None:

@@ -1,17 +1,8 @@
 """Why a camera gives no pictures, in a form for programs (`reason`) and one for people (the message)."""
 
-from typing import Literal
+from vonggac.wire.messages import NoPicture as Reason
 
-Reason = Literal[
-    "unreachable",  # no route, no such host, no such device or file
-    "refused",  # something answered and said no: closed port, 404, busy device
-    "unauthorised",  # user name or password
-    "timeout",  # a deadline of ours passed: it accepted and then sent nothing
-    "not_video",  # it sent something, but no video that can be understood
-    "ended",  # the stream closed, or the file came to its end
-    "changed",  # the stream became another one (size, codec) and has to be opened anew
-    "decode",  # packets come, pictures do not
-]
+__all__ = ["CameraUnavailable", "NeedsDemuxer", "Reason"]
 
 
 class CameraUnavailable(Exception):

@@ -1,5 +1,7 @@
 """What the way up may raise, named by what the caller should do."""
 
+from vonggac.wire.messages import NotDone
+
 
 class UplinkUnavailable(Exception):
     """The road or the server is not there now: try again later. `after_s` is the server's own wish, if it gave one."""
@@ -26,4 +28,8 @@ class UploadExpired(Exception):
 
 
 class CommandRefused(Exception):
-    """A command cannot be done; the text is the reply's error."""
+    """A command cannot be done; the text is the reply's error, `code` the same in one word."""
+
+    def __init__(self, code: NotDone, message: str) -> None:
+        super().__init__(message)
+        self.code: NotDone = code

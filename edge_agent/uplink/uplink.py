@@ -25,7 +25,7 @@ from vonggac.daemon.threads import Pulse, Stop
 from vonggac.wire import topics
 from vonggac.wire.codec import decode, encode
 from vonggac.wire.errors import MalformedMessage
-from vonggac.wire.messages import Birth, Body, Command, Envelope, Heartbeat, Offline, Receipt, Reply
+from vonggac.wire.messages import Birth, Body, Command, Envelope, Heartbeat, NotDone, Offline, Receipt, Reply
 
 log = get_logger(__name__)
 
@@ -329,22 +329,27 @@ class Uplink:
     def _do(self, message_id: str, command: Command) -> Reply:
         late_ms = self._clock.wall_ms() - command.expires_ms
         if late_ms > 0 and self._clock.state() != "unset":
-            return Reply(to=message_id, ok=False, error=f"expired {late_ms} ms ago by this box's clock")
+            return _not_done(message_id, "expired", f"expired {late_ms} ms ago by this box's clock")
         handler = self._handlers.get(command.command)
         if handler is None:
             known = ", ".join(sorted(self._handlers))
-            return Reply(to=message_id, ok=False, error=f"unknown command {command.command[:40]!r}; known: {known}")
+            what = f"unknown command {command.command[:40]!r}; known: {known}"
+            return _not_done(message_id, "unknown_command", what)
         log.info("command", command=command.command, camera=command.camera)
         try:
             return Reply(to=message_id, ok=True, detail=dict(handler(command)))
         except CommandRefused as error:
-            return Reply(to=message_id, ok=False, error=str(error))
+            return _not_done(message_id, error.code, str(error))
 
     def _retry_parked(self, _command: Command) -> dict[str, str]:
         try:
             return {"items": str(self._outbox.unpark_all())}
         except OutboxFull as error:
-            raise CommandRefused(str(error)) from error
+            raise CommandRefused("outbox_full", str(error)) from error
+
+
+def _not_done(message_id: str, code: NotDone, error: str) -> Reply:
+    return Reply(to=message_id, ok=False, error=error, code=code)
 
 
 def _between(now_ms: float, then_ms: float) -> float:

@@ -123,7 +123,7 @@ def the_technician_finds_the_blind_camera(site, page):
     assert "Mất hình" in blind
     page.click("tr.box th a >> text=truong-tieu-hoc")
     page.wait_for_url("**/boxes/truong-tieu-hoc")
-    assert "401 Unauthorized" in page.locator("main").inner_text(), "why it is blind"
+    assert "Camera không nhận tên đăng nhập hoặc mật khẩu" in page.locator("main").inner_text(), "why it is blind"
 
 
 def the_auditor_finds_who_watched(site, page):

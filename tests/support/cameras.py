@@ -82,7 +82,7 @@ class Watched:
             stop=self.stop,
             on_packet=self._on_packet,
             on_frame=self._look if look else None,
-            on_state=lambda state, why: self.states.append((state, why)),
+            on_state=lambda state, why: self.states.append((state, "" if why is None else str(why))),
             deadlines=Deadlines(deadline_s, deadline_s),
         )
         self._thread = threading.Thread(target=self.capture.run, args=(Pulse("capture-gate", 60.0),))

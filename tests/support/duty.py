@@ -110,15 +110,16 @@ class Duty:
                         box=box, from_ms=now - from_ms * 1000, until_ms=now - until_ms * 1000, kind=kind
                     )
                 )
-            for bad, before_s, reason in (
-                (True, 1_500, "401 Unauthorized"),
-                (True, 9_000, "timeout"),
-                (False, 8_200, None),
+            said = "main: The camera rtsp://192.168.1.22/101 refuses the user name or password: check both."
+            for bad, before_s, reason, code in (
+                (True, 1_500, said, "unauthorised"),
+                (True, 9_000, "main: an older box's own words", None),
+                (False, 8_200, None, None),
             ):
                 connection.execute(
                     camera_states.insert().values(
                         message_id=f"state-{before_s}", camera=f"{box}/nha-xe", aspect="picture", bad=bad,
-                        since_ms=now - before_s * 1000, reason=reason, received_ms=now,
+                        since_ms=now - before_s * 1000, reason=reason, code=code, received_ms=now,
                     )
                 )  # fmt: skip
 
@@ -233,7 +234,7 @@ def a_heartbeat(
         for index, name in enumerate(cameras[:-1] or cameras)
     ]
     if len(cameras) > 1:
-        gone = m.StreamHealth(state="unavailable", reason="401 Unauthorized", reconnects=14)
+        gone = m.StreamHealth(state="unavailable", reason="unauthorised", reconnects=14)
         seen.append(m.CameraHealth(name=cameras[-1], main=gone))
     return m.Heartbeat(
         interval_s=30.0,

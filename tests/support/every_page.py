@@ -88,7 +88,7 @@ def _commands(duty: Duty) -> None:
         for command, camera, error in (("ping", None, None), ("snapshot", "nha-xe", refused)):
             name = _command(duty, connection, command, camera)
             commands.mark_sent(connection, name, now - 590_000)
-            reply = Reply(to=name, ok=error is None, error=error)
+            reply = Reply(to=name, ok=error is None, error=error, code=error and "no_picture")
             commands.record_reply(connection, duty.envelope(BOX, reply), reply, now - 589_000)
         _command(duty, connection, "retry", None)
 

@@ -9,6 +9,25 @@ from typing import ClassVar, Literal
 
 Clock = Literal["synced", "holdover", "unset"]
 Rectangle = tuple[float, float, float, float]
+NoPicture = Literal[
+    "unreachable",  # no route, no such host, no such device or file
+    "refused",  # something answered and said no: closed port, 404, busy device
+    "unauthorised",  # user name or password
+    "timeout",  # a deadline passed: it accepted and then sent nothing
+    "not_video",  # it sent something, but no video that can be understood
+    "ended",  # the stream closed, or the file came to its end
+    "changed",  # the stream became another one (size, codec) and has to be opened anew
+    "decode",  # packets come, pictures do not
+]
+"""Why a camera gives no picture, in a word that stays. On the wire it is text: newer boxes may have further words."""
+NotDone = Literal[
+    "expired",  # it came too late
+    "unknown_command",  # to this box
+    "no_camera",  # of that name
+    "no_picture",  # the camera gives none just now
+    "outbox_full",  # the box's disk has no room
+]
+"""Why a box did not do what it was told, likewise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +92,10 @@ class Offline(Body):
 
 @dataclass(frozen=True, kw_only=True)
 class StreamHealth:
-    """One stream of a camera. Counters run since the agent started, so that a lost heartbeat loses none of them."""
+    """One stream of a camera. Counters run since the agent started, so that a lost heartbeat loses none of them.
+
+    `reason` is "unreachable", "refused", "unauthorised", "timeout", "not_video", "ended", "changed" or "decode".
+    """
 
     state: Literal["connecting", "streaming", "unavailable"]
     reason: str | None = None
@@ -294,7 +316,10 @@ class ClipReady(Body):
 
 @dataclass(frozen=True, kw_only=True)
 class CameraState(Body):
-    """A camera's picture came or went. `since_ms` is when."""
+    """A camera's picture came or went. `since_ms` is when.
+
+    `reason` says why in the box's own words, `code` in one as a `StreamHealth` does; None: older boxes do not say.
+    """
 
     type: ClassVar[str] = "camera_state"
     sequenced: ClassVar[bool] = True
@@ -302,6 +327,7 @@ class CameraState(Body):
     state: Literal["up", "down"]
     since_ms: int
     reason: str | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -371,13 +397,18 @@ class Command(Body):
 
 @dataclass(frozen=True, kw_only=True)
 class Reply(Body):
-    """The answer to the command whose message id is `to`."""
+    """The answer to the command whose message id is `to`.
+
+    `error` says why not in the box's own words, `code` in one: "expired", "unknown_command", "no_camera",
+    "no_picture" or "outbox_full"; None: older boxes do not say.
+    """
 
     type: ClassVar[str] = "reply"
     to: str
     ok: bool
     error: str | None = None
     detail: dict[str, str] = field(default_factory=dict)
+    code: str | None = None
 
 
 BODIES: tuple[type[Body], ...] = (

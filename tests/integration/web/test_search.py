@@ -129,7 +129,8 @@ def test_the_strip_of_a_camera_shows_motion_and_gaps_in_words_too(look):
     page, _ = look(camera=f"{SCHOOL}/nha-xe", day="2026-09-21")
     assert page.count('data-watch="no_picture"') >= 5
     assert "Hộp không nhận được hình từ camera." in page
-    assert "401 Unauthorized" in page
+    assert "Camera không nhận tên đăng nhập hoặc mật khẩu" in page
+    assert "refuses the user name or password: check both." in page
     hours = re.findall(r'class="unseen">(\d\d:00): ([^<]+)<', page)
     assert len(hours) == 24
     assert dict(hours)["22:00"] == "chưa đến"

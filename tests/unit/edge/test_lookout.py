@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edge_agent.camera.frames import Frame
+from edge_agent.camera.unavailable import CameraUnavailable
 from edge_agent.lookout import Lookout, LookoutPlan
 from edge_agent.outbox.errors import OutboxFull
 from edge_agent.outbox.items import ClipClass
@@ -181,13 +182,13 @@ def test_the_night_has_its_own_settings(tmp_path):
 
 def test_a_camera_is_down_while_any_of_its_streams_is_and_says_so_once(scene):
     scene.lookout.stream_state("sub", None)
-    scene.lookout.stream_state("main", "timeout: nothing came for 10 s")
-    scene.lookout.stream_state("main", "timeout: nothing came for 10 s")
-    scene.lookout.stream_state("sub", "refused")
+    scene.lookout.stream_state("main", CameraUnavailable("timeout", "nothing came for 10 s"))
+    scene.lookout.stream_state("main", CameraUnavailable("timeout", "nothing came for 10 s"))
+    scene.lookout.stream_state("sub", CameraUnavailable("refused", "it says no"))
     scene.lookout.stream_state("main", None)
     scene.lookout.stream_state("sub", None)
-    told = [(event["body"]["state"], event["body"]["reason"]) for event in scene.events()]
-    assert told == [("up", None), ("down", "main: timeout: nothing came for 10 s"), ("up", None)]
+    told = [(event["body"]["state"], event["body"]["reason"], event["body"]["code"]) for event in scene.events()]
+    assert told == [("up", None, None), ("down", "main: nothing came for 10 s", "timeout"), ("up", None, None)]
 
 
 def test_a_wanted_snapshot_is_the_next_frame(scene):
@@ -256,7 +257,7 @@ def test_events_that_found_no_room_for_long_are_told_as_lost(tmp_path):
     journal = RefusingJournal()
     lookout = Lookout(scene.plan, journal, scene.record, scene.clock, ZoneInfo("Asia/Ho_Chi_Minh"))
     for number in range(260):
-        lookout.stream_state("main", None if number % 2 else f"timeout {number}")
+        lookout.stream_state("main", None if number % 2 else CameraUnavailable("timeout", f"timeout {number}"))
     journal.full = False
     scene.clock.advance(1500)
     lookout.on_frame(scene.street.frame(None))

@@ -277,18 +277,18 @@ def test_ping_is_answered_and_a_doubled_command_is_done_once(box: Box) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "expires_in_ms", "error"),
+    ("command", "expires_in_ms", "error", "code"),
     [
-        ("ping", -5_000, "expired"),
-        ("format-disk", 60_000, "unknown command 'format-disk'; known: ping, retry, wash"),
-        ("wash", 60_000, "there is no water"),
+        ("ping", -5_000, "expired", "expired"),
+        ("format-disk", 60_000, "unknown command 'format-disk'; known: ping, retry, wash", "unknown_command"),
+        ("wash", 60_000, "there is no water", "no_picture"),
     ],
 )
 def test_commands_that_cannot_be_done_are_answered_with_the_reason(
-    box: Box, command: str, expires_in_ms: int, error: str
+    box: Box, command: str, expires_in_ms: int, error: str, code: str
 ) -> None:
     def wash(_: Command) -> Mapping[str, str]:
-        raise CommandRefused("there is no water")
+        raise CommandRefused("no_picture", "there is no water")
 
     box.uplink._handlers["wash"] = wash
     box.turn_until(lambda: box.uplink.connected, 5)
@@ -298,6 +298,7 @@ def test_commands_that_cannot_be_done_are_answered_with_the_reason(
     assert not reply.ok
     assert reply.error is not None
     assert reply.error.startswith(error)
+    assert reply.code == code
 
 
 def test_an_unset_clock_judges_no_command_expired(box: Box) -> None:
