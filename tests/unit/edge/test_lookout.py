@@ -291,7 +291,7 @@ class Flag:
             scene.clock.advance(200)
             self._frames += 1
             luma = scene.street._background + self._noise[self._frames % 5]
-            at = round(30 + 12 * np.sin(self._frames * 0.8))
+            at = round(30 + 16 * np.sin(self._frames * 0.8))
             luma[30:60, at : at + 26] = 225
             if walker:
                 x = int((1 - step / steps) * (WIDTH - 24))
