@@ -42,7 +42,7 @@ _CATALOGUE: dict[Language, dict[str, str]] = {
         "everything": "tất cả các nơi",
         "box_flapping": "Hộp chập chờn, lúc có lúc mất: {place}",
         "camera_flapping": "Camera chập chờn, lúc có hình lúc không: {place}",
-        "flapping": "{times} lần trong một giờ. Chỉ báo lại khi mất quá {lasting}.",
+        "flapping": "{times} lần trong một giờ. Chỉ báo lại khi mất lâu hơn {lasting}.",
         "boxes": "Các hộp: {names}",
         "still_gone": "Còn mất liên lạc: {names}",
         "more": "{names} và {n} hộp nữa",
