@@ -39,6 +39,7 @@ HOUR_MS = 3_600_000
 _KEEP = 1
 _SPARE_BYTES = 256 * 2**20
 _STARTS_WITHIN_S = 60.0
+_COMPILES_WITHIN_S = 600.0
 
 
 class Refused(Exception):
@@ -341,7 +342,10 @@ class Updater:
     # --- small things --------------------------------------------------------------------------------------------
 
     def _restart_agent(self) -> None:
-        done = subprocess.run(list(self._restart), capture_output=True, text=True, timeout=120, check=False)
+        try:
+            done = subprocess.run(list(self._restart), capture_output=True, text=True, timeout=120, check=False)
+        except subprocess.TimeoutExpired:
+            _give_up(f"{' '.join(self._restart)}: does not end")
         if done.returncode != 0:
             _give_up(f"{' '.join(self._restart)}: {done.stderr.strip()[:200] or f'exit code {done.returncode}'}")
 
@@ -354,7 +358,10 @@ def _compile(tree: Path) -> None:
     """The agent may not write there: without this it would compile itself anew at every start."""
     if (tree / "bin" / "python").exists() and (tree / "lib").is_dir():
         command = [str(tree / "bin" / "python"), "-I", "-m", "compileall", "-q", str(tree / "lib")]
-        subprocess.run(command, capture_output=True, timeout=600, check=False)
+        try:
+            subprocess.run(command, capture_output=True, timeout=_COMPILES_WITHIN_S, check=False)
+        except subprocess.TimeoutExpired:
+            log.warning("compiling took too long: the release starts more slowly", within_s=_COMPILES_WITHIN_S)
 
 
 def _give_up(text: str) -> NoReturn:
