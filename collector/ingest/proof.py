@@ -8,7 +8,7 @@ import bcrypt
 from starlette.requests import Request
 
 from collector.identity.peers import PEER, PeerRefused, Peers
-from collector.store.boxes import box_secrets
+from collector.store.boxes import box_secret
 from collector.store.database import Database
 
 _NOBODY = bcrypt.hashpw(b"nobody", bcrypt.gensalt(4))
@@ -37,7 +37,7 @@ def by_secret(database: Database) -> Prove:
         except (binascii.Error, UnicodeDecodeError):
             kind, name, secret = "", "", ""
         with database.read() as connection:
-            expected = box_secrets(connection).get(name)
+            expected = box_secret(connection, name)
         right = bcrypt.checkpw(secret.encode()[:72], expected.encode() if expected else _NOBODY)
         if kind.lower() != "basic" or expected is None or not right:
             raise NotProven("box and secret are not known together", 401, WWW_Authenticate='Basic realm="box"')

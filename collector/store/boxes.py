@@ -86,6 +86,12 @@ def box_secrets(connection: Connection) -> dict[str, str]:
     return {row.id: row.secret_hash for row in connection.execute(query)}
 
 
+def box_secret(connection: Connection, box: str) -> str | None:
+    """The same of one box."""
+    query = select(boxes.c.secret_hash).where(boxes.c.id == box, _MAY_SPEAK, boxes.c.secret_hash != "")
+    return connection.scalar(query)
+
+
 def is_registered(connection: Connection, box: str) -> bool:
     """May this box speak?"""
     return connection.scalar(select(boxes.c.id).where(boxes.c.id == box, _MAY_SPEAK)) is not None
