@@ -27,6 +27,7 @@ from collector.web.rights import Identity, Right, rights_of
 from collector.web.wording import choose_language
 
 MAX_FORM_BYTES = 16 * 1024
+MAX_FIELDS = 64
 MAX_PICTURE_BYTES = 12 * 2**20
 LANGUAGE_COOKIE = "vg_language"
 SAFE_METHODS = frozenset({"GET", "HEAD"})
@@ -206,9 +207,11 @@ async def read_form(request: Request) -> dict[str, str]:
     if request.headers.get("content-type", "").split(";")[0].strip() != "application/x-www-form-urlencoded":
         return {}
     try:
-        fields = parse_qsl(data.decode(), keep_blank_values=True, max_num_fields=64, errors="strict")
+        fields = parse_qsl(data.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
     except ValueError:
-        raise Problem(400, "The form cannot be read.", where="body", hint="Send UTF-8, at most 20 fields.") from None
+        raise Problem(
+            400, "The form cannot be read.", where="body", hint=f"Send UTF-8, at most {MAX_FIELDS} fields."
+        ) from None
     return {name: value.replace("\0", "") for name, value in fields}
 
 

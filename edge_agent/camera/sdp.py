@@ -57,8 +57,3 @@ def first_video(text: str) -> VideoOffer:
 
 def _told(lines: list[str], name: str) -> Iterator[str]:
     return (line.removeprefix(f"a={name}:").strip() for line in lines if line.startswith(f"a={name}:"))
-
-
-def _of_format(lines: list[str], name: str, number: str) -> str:
-    values = (value.partition(" ") for value in _told(lines, name))
-    return next((rest.strip() for told, _, rest in values if told == number), "")

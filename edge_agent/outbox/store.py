@@ -26,9 +26,9 @@ log = get_logger(__name__)
 T = TypeVar("T")
 
 MAX_RANGES = 32
+"""Of waiting numbers in a heartbeat: what waits is one range, or a few after a link that lost some."""
 _REFUSED_TOLD = 8
 _REASON_CHARS = 160
-"""Of waiting numbers in a heartbeat: what waits is one range, or a few after a link that lost some."""
 
 
 class Store:
