@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import tarfile
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -27,7 +26,8 @@ from edge_agent.cli_update import this_target
 from edge_agent.identity.enrol import enrol
 from edge_agent.outbox.envelopes import make_envelope
 from tests.support.office import NOW_MS, Office
-from tests.support.system import program
+from tests.support.system import program, wait_for
+from tests.support.systemd import Service
 from vonggac.daemon.bundles import read_bundle
 from vonggac.daemon.clock import SystemClock
 from vonggac.daemon.crash_points import VARIABLE
@@ -102,14 +102,14 @@ def offer(office: Office, release: Path, ring: Ring = "all") -> Manifest:
     return signed.manifest
 
 
-class LightBox:
-    """An enrolled box of an office; `boot` is its power."""
+class LightBox(Service):
+    """An enrolled box of an office."""
 
     def __init__(self, office: Office, folder: Path, version: str = "1.0.0") -> None:
         self.office, self.folder = office, folder
-        self.root = folder / "opt"
+        root = folder / "opt"
         self.config = folder / "etc" / "edge.yaml"
-        self._says, self._flag = folder / "says", folder / "restart"
+        self._says = folder / "says"
         office.shelf.trust(public_hex(KEY))
         bundle = office.bundle(folder / "bundle", BOX, f"{CAMERA}=rtsp://127.0.0.1/1")
         enrol(read_bundle(bundle), folder / "data", self.config, SystemClock())
@@ -117,71 +117,34 @@ class LightBox:
         keys.write_text(public_hex(KEY) + "\n", encoding="ascii")
         text = self.config.read_text(encoding="utf-8").replace(f"update:\n  keys: {keys}\n", "")
         self.config.write_text(
-            f"{text}update: {{root: {self.root}, keys: {keys}, probation: 2.5s, steady: 0.2s, poll: 0.1s}}\n",
+            f"{text}update: {{root: {root}, keys: {keys}, probation: 2.5s, steady: 0.2s, poll: 0.1s}}\n",
             encoding="utf-8",
         )
-        a_tree(self.root / "releases" / version, version)
-        (self.root / "current").symlink_to(f"releases/{version}")
+        a_tree(root / "releases" / version, version)
+        (root / "current").symlink_to(f"releases/{version}")
         self._made = 0
-        self._agent: subprocess.Popen[bytes] | None = None
-        self._began = 0.0
-        self._is_on = threading.Event()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._live)
-        self._thread.start()
+        self._began, self._mono_ms = 0.0, 0
+        says = {**os.environ, "VONGGAC_SAYS": str(self._says)}
+        super().__init__(root, folder / "restart", turn_s=0.03, env=says)
 
-    # --- power and systemd ---------------------------------------------------------------------------------------
+    # --- the agent's word ----------------------------------------------------------------------------------------
 
-    def boot(self) -> None:
-        """Power: the agent is started from `current`, for ever."""
-        self._is_on.set()
-
-    def cut_power(self) -> None:
-        """Everything is gone at once."""
-        self._is_on.clear()
-        while self._agent is not None:
-            time.sleep(0.01)
-
-    def close(self) -> None:
-        self._over.set()
-        self._thread.join(10)
-        assert not self._thread.is_alive()
-
-    def _live(self) -> None:
-        mono_ms = 0
-        while not self._over.wait(0.03):
-            mono_ms += 30
-            self.office.clock.advance(30)
-            if not self._is_on.is_set():
-                self._end_agent()
-                continue
-            if self._flag.exists():
-                self._flag.unlink()
-                self._end_agent()
-            if self._agent is None or self._agent.poll() is not None:
-                self._says.unlink(missing_ok=True)
-                self._agent = self._start_agent()
-                self._began = time.monotonic()
-            self._bring(mono_ms)
-        self._end_agent()
-
-    def _start_agent(self) -> subprocess.Popen[bytes] | None:
-        try:
-            return subprocess.Popen(
-                [self.root / "current" / "bin" / "edge-agent", "run"],
-                env={**os.environ, "VONGGAC_SAYS": str(self._says)},
-            )
-        except OSError:
-            return None
-
-    def _end_agent(self) -> None:
+    def turned(self) -> None:
+        self.office.clock.advance(30)
+        self._mono_ms += 30
         if self._agent is not None:
-            self._agent.kill()
-            self._agent.wait(5)
-            self._says.unlink(missing_ok=True)
-        self._agent = None
+            self._bring()
 
-    def _bring(self, mono_ms: int) -> None:
+    def _start(self) -> None:
+        self._says.unlink(missing_ok=True)
+        self._began = time.monotonic()
+        super()._start()
+
+    def _end(self, *, at_once: bool) -> None:
+        super()._end(at_once=at_once)
+        self._says.unlink(missing_ok=True)
+
+    def _bring(self) -> None:
         """The agent's word becomes a heartbeat."""
         try:
             version, *seen = self._says.read_text(encoding="utf-8").split()
@@ -192,6 +155,7 @@ class LightBox:
             main=m.StreamHealth(state="streaming"),
             last_frame_age_ms=100 if CAMERA in seen else None,
         )
+        mono_ms = self._mono_ms
         ran_ms = round((time.monotonic() - self._began) * 1000)
         beat = m.Heartbeat(
             interval_s=1.0,
@@ -243,13 +207,12 @@ class LightBox:
 
     def heard_once(self) -> None:
         """Wait for the first heartbeat."""
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
+
+        def is_heard() -> bool:
             with self.office.database.read() as connection:
-                if store.heard(connection, BOX) is not None:
-                    return
-            time.sleep(0.02)
-        raise AssertionError("no heartbeat came")
+                return store.heard(connection, BOX) is not None
+
+        wait_for(is_heard, "the first heartbeat", 10, every_s=0.02)
 
     # --- the updater ---------------------------------------------------------------------------------------------
 
@@ -259,7 +222,7 @@ class LightBox:
         done = subprocess.run(
             [
                 self.root / name / "bin" / "edge-agent", "update", "--config", self.config,
-                "--restart", f"touch {self._flag}", *arguments,
+                "--restart", f"touch {self.flag}", *arguments,
             ],
             env={**os.environ, VARIABLE: crash_at},
             capture_output=True,

@@ -26,14 +26,14 @@ def program(name: str) -> str:
     return found
 
 
-def wait_for(find: Callable[[], Found | None], what: str, within_s: float = 30.0) -> Found:
+def wait_for(find: Callable[[], Found | None], what: str, within_s: float = 30.0, *, every_s: float = 0.1) -> Found:
     """Ask until there is an answer; fails with `what` was waited for."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         found = find()
         if found:
             return found
-        time.sleep(0.1)
+        time.sleep(every_s)
     raise AssertionError(f"waited {within_s} s in vain for {what}")
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from tests.support.certified import Certified
 from tests.support.releases import packed
 from tests.support.system import program, wait_for
+from tests.support.systemd import Service
 from tests.support.walks import film_walks
 from vonggac.daemon.crash_points import VARIABLE
 
@@ -45,53 +45,6 @@ def a_real_tree(folder: Path, version: str, kind: str = "good") -> Path:
     return folder
 
 
-class Service:
-    """Starts the agent from `current`, again and again; a new start is asked for by a file."""
-
-    def __init__(self, root: Path, config: Path) -> None:
-        self.root, self.config, self.flag = root, config, root.parent / "restart"
-        self._is_on, self._over = threading.Event(), threading.Event()
-        self._agent: subprocess.Popen[bytes] | None = None
-        self._thread = threading.Thread(target=self._live)
-        self._thread.start()
-
-    def boot(self) -> None:
-        self._is_on.set()
-
-    def cut_power(self) -> None:
-        self._is_on.clear()
-        while self._agent is not None:
-            time.sleep(0.02)
-
-    def close(self) -> None:
-        self._over.set()
-        self._thread.join(30)
-
-    def _live(self) -> None:
-        while not self._over.wait(0.1):
-            if not self._is_on.is_set():
-                self._end(at_once=True)
-                continue
-            if self.flag.exists():
-                self.flag.unlink()
-                self._end(at_once=False)
-            if self._agent is None or self._agent.poll() is not None:
-                with (self.root.parent / "agent.log").open("ab") as log:
-                    command = [self.root / "current" / "bin" / "edge-agent", "run", "--config", self.config]
-                    self._agent = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.root.parent)
-        self._end(at_once=True)
-
-    def _end(self, *, at_once: bool) -> None:
-        if self._agent is not None:
-            (self._agent.kill if at_once else self._agent.terminate)()
-            try:
-                self._agent.wait(15)
-            except subprocess.TimeoutExpired:
-                self._agent.kill()
-                self._agent.wait(5)
-        self._agent = None
-
-
 class Post:
     """A collector, a box with release 1.0.0, and the offline computer with the signing key."""
 
@@ -116,11 +69,15 @@ class Post:
         self.config.write_text(text, encoding="utf-8")
         a_real_tree(self.root / "releases" / "1.0.0", "1.0.0")
         (self.root / "current").symlink_to("releases/1.0.0")
-        self.service = Service(self.root, self.config)
+        self._log = (folder / "agent.log").open("ab")
+        self.service = Service(
+            self.root, folder / "restart", ["--config", self.config], stdout=self._log, stderr=self._log, cwd=folder
+        )
         self.service.boot()
 
     def close(self) -> None:
         self.service.close()
+        self._log.close()
         self.system.kill()
 
     def offline(self, *arguments: str) -> str:

@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from collector.store.database import open_database, sqlite_url
 from tests.support import brokers
 from tests.support import messages as sample
 from tests.support.collector import JPEG, SECRET, Station, arrived
+from tests.support.system import wait_for
 from vonggac.daemon.clock import SystemClock
 from vonggac.daemon.threads import Crew, Pulse, Stop
 from vonggac.wire import codec, topics
@@ -29,13 +30,6 @@ from vonggac.wire import messages as m
 
 BOX, OTHER = sample.BOX, "tram-y-te-02"
 EVENT = next(body for body in sample.BODIES if isinstance(body, m.CameraState))
-
-
-def wait_for(condition: Callable[[], object], what: str, within_s: float = 20) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {within_s} s in vain for {what}"
-        time.sleep(0.01)
 
 
 class Box:

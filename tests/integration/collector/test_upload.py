@@ -4,8 +4,7 @@ import base64
 import hashlib
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from tests.integration.collector.conftest import MAX_CLIP, Endpoint
 from tests.support import messages as sample
 from tests.support.clock import FakeClock
 from tests.support.collector import NOW_MS, SECRET, Station, arrived
+from tests.support.system import wait_for
 from vonggac.wire import messages as m
 
 BOX = sample.BOX
@@ -64,13 +64,6 @@ def assert_stored_once(endpoint: Endpoint) -> None:
     assert station.rows_of("SELECT state, path, sha256, size_bytes FROM clips") == [row]
     assert station.count("uploads") == 0
     assert (BOX, SHA) in endpoint.owed
-
-
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.01)
 
 
 def announce(station: Station, sha256: str = SHA, size: int = len(DATA), box: str = BOX) -> None:

@@ -1,7 +1,6 @@
 """Updates that go well, badly, or are cut off at every step: the box always ends on a release that works."""
 
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 
 from tests.support.office import Office
 from tests.support.releases import LightBox, a_release, offer
+from tests.support.system import wait_for
 from vonggac.daemon.crash_points import POINTS
 
 FORWARD = sorted(point for point in POINTS if point.startswith("update.") and not re.search("return|back", point))
@@ -49,10 +49,7 @@ def old(box: LightBox) -> str:
 
 
 def soon(box: LightBox, version: str) -> bool:
-    deadline = time.monotonic() + WITHIN_S
-    while not box.works(version) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return box.works(version)
+    return wait_for(lambda: box.works(version), f"{version} to work", WITHIN_S, every_s=0.02)
 
 
 def test_a_release_that_works_stays(box: LightBox, old: str, new: str, tmp_path: Path) -> None:
