@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 import cv2
 import numpy as np
 
+from benchmarks.detection.annoyances import ANNOYANCES
 from benchmarks.detection.videos import Frame, Picture
 
 Transform = Callable[[Iterable[Frame]], Iterator[Frame]]
@@ -234,6 +235,7 @@ TRANSFORMS: dict[str, Transform] = {
     "infrared": infrared,
     "blocks": blocks,
     "leaves": leaves,
+    **ANNOYANCES,
     "H.265": plain,
     "interlaced": interlaced,
     "odd size": odd,

@@ -48,6 +48,10 @@ SMOOTH_EVERY = 10
 """Weighings after which the smoother half of each tile is found anew."""
 LIT, LIT_SHARE = 10.0, 0.75
 """Grey levels by which so many tiles change at once when the light does: then all is learned anew."""
+ANOTHER, ANOTHER_SHARE = 25.0, 0.5
+"""By so much, and so many tiles: another picture, as a switched filter makes it."""
+SETTLES_MS = 8_000.0
+"""For so long an encoder at a fixed bitrate betters another picture, which then grows quieter though it lives."""
 
 
 class _Habit:
@@ -81,6 +85,7 @@ class Liveliness:
         self._smooth_pixels: Image = np.ones(DOWN * ACROSS)
         self._weighed = 0
         self._before_ms = -math.inf
+        self._settled_ms = -math.inf
         self.dead_since_ms: float | None = None
         self.doubted = False
         """Whether the last pair of key frames was quieter than any lately: worth watching closely."""
@@ -96,9 +101,9 @@ class Liveliness:
         before, now = before[::2], now[::2]
         apart_ms = t_ms - self._before_ms
         if weigh or apart_ms >= APART_MS[1]:
-            self._follow_light(now)
+            self._follow_light(now, t_ms)
         self._before_ms = t_ms
-        if not 0.0 < apart_ms < 60_000.0:
+        if not 0.0 < apart_ms < 60_000.0 or t_ms < self._settled_ms:
             return
         kind = sum(apart_ms >= limit for limit in APART_MS)
         self._habits[kind].watched_ms += min(apart_ms, WINDOW_MS)
@@ -119,9 +124,12 @@ class Liveliness:
                 self._find_smooth()
             self._weigh(kind, t_ms)
 
-    def _follow_light(self, now: Image) -> None:
+    def _follow_light(self, now: Image, t_ms: float) -> None:
         means = _tiles(now)
-        if self._means is not None and np.count_nonzero(np.abs(means - self._means) > LIT) > LIT_SHARE * means.size:
+        change = np.zeros(1) if self._means is None else np.abs(means - self._means)
+        if np.count_nonzero(change > ANOTHER) > ANOTHER_SHARE * change.size:
+            self._settled_ms = t_ms + SETTLES_MS
+        if np.count_nonzero(change > LIT) > LIT_SHARE * change.size:
             self._habits = tuple(_Habit(late_ms) for late_ms in LATE_MS)
             self.gap()
         self._means = means
