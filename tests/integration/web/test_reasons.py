@@ -78,6 +78,7 @@ def test_what_an_older_or_a_newer_box_says_is_shown_as_it_is(son, duty, code):
     page = read(son, f"/boxes/{SCHOOL}", "vi")
     assert "no way" in page
     assert "main: gone" in page
+    assert "cheese" not in page
 
 
 @pytest.mark.parametrize(("group", "codes"), [("not_done", get_args(m.NotDone)), ("no_picture", get_args(m.NoPicture))])
