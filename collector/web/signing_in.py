@@ -37,10 +37,10 @@ def login(desk: Desk, asked: Asked) -> Response:
         return _form(desk, asked, 403, asked.words("login.stale"))
     name = users.plain_name(asked.form.get("name", "")[:MAX_NAME])
     address = address_of(asked)
-    seconds = _claim_try(desk, asked, name, address)
+    seconds, slowed = _claim_try(desk, asked, name, address)
     if seconds:
         _log.warning("login refused until later", name=name, address=address, wait_s=seconds)
-        note_view(desk, asked, "sign_in_slowed", who=name or "?", thing="address", ref=address)
+        note_view(desk, asked, "sign_in_slowed", who=slowed, thing="address", ref=address)
         page = _form(desk, asked, 429, asked.words("login.wait", span=asked.formats.span(seconds * 1000)))
         page.headers["retry-after"] = str(seconds)
         return page
@@ -100,15 +100,19 @@ def language(desk: Desk, asked: Asked) -> Response:
     return answer
 
 
-def _claim_try(desk: Desk, asked: Asked, name: str, address: str) -> int:
-    """Seconds to wait, or 0 and the try is counted, before the password is looked at."""
+def _claim_try(desk: Desk, asked: Asked, name: str, address: str) -> tuple[int, str]:
+    """Seconds to wait, or 0 and the try is counted, before the password is looked at; and who is slowed.
+
+    An address is slowed as "?", whatever names it gives: else each name it makes up were a line kept for ever.
+    """
     with desk.database.write() as connection:
         by_name = users.failures_of(connection, asked.now_ms, name=name)
         by_address = users.failures_of(connection, asked.now_ms, address=address)
-        seconds = max(wait_s(by_name, FREE_BY_NAME, asked.now_ms), wait_s(by_address, FREE_BY_ADDRESS, asked.now_ms))
-        if not seconds:
+        for_name = wait_s(by_name, FREE_BY_NAME, asked.now_ms)
+        for_address = wait_s(by_address, FREE_BY_ADDRESS, asked.now_ms)
+        if not (for_name or for_address):
             users.add_failure(connection, name, address, asked.now_ms)
-    return seconds
+    return max(for_name, for_address), "?" if for_address or not name else name
 
 
 def _form(desk: Desk, asked: Asked, status: int, wrong: str | None) -> Response:

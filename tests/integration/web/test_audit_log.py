@@ -44,6 +44,13 @@ def test_a_flood_of_guesses_is_one_line_of_being_held_off(client, shift, lines):
     assert [line.ref for line in lines(action="sign_in_slowed")] == ["testclient"]
 
 
+def test_a_flood_of_guesses_under_ever_new_names_is_one_line_too(client, shift, lines):
+    for number in range(26):
+        try_login(client, f"name{number}", "wrong guess")
+    assert len(lines(action="sign_in_failed")) == 20
+    assert [(line.who, line.ref) for line in lines(action="sign_in_slowed")] == [("?", "testclient")]
+
+
 def test_every_view_of_a_clip_or_picture_is_a_line_that_names_camera_and_incident(sign_in, shift, lines, clock):
     browser = sign_in("lan")
     clip, picture = parts_of(browser, shift[1])
