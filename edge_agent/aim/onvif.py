@@ -9,7 +9,7 @@ import fcntl
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit, urlunsplit
 
 from onveef import OnvifClient, wsdiscovery
@@ -55,7 +55,10 @@ def look(seconds: float, interfaces: tuple[str, ...] = ()) -> list[Device]:
     """Who answers a probe within so long, by address; from every interface, or from those with these addresses."""
     found: dict[str, Device] = {}
     for each in wsdiscovery.discover(timeout_s=seconds, interface_ip=list(interfaces or own_addresses())):
-        parts = urlsplit(each.device_service)
+        try:
+            parts = urlsplit(each.device_service)
+        except ValueError:  # an answer that leads nowhere
+            continue
         if parts.scheme in ("http", "https") and parts.hostname:
             found.setdefault(each.device_service, Device(parts.hostname, each.device_service, _short(each.name)))
     return sorted(found.values(), key=lambda device: device.host)[:_MOST_DEVICES]
@@ -81,6 +84,8 @@ def ask(device: Device, user: str, password: str) -> Device:
                 streams = tuple(_streams(client, device.host))
             except OnvifError as error:
                 return _with_problem(known, error)
+            except ValueError as error:
+                return replace(known, problem=_short(f"its stream's address makes no sense: {error}"))
             return Device(**{**vars(known), "streams": streams})
     except OnvifError as error:
         return _with_problem(device, error)

@@ -65,6 +65,29 @@ def test_a_wrong_login_is_said_in_words(camera: OnvifCamera, tmp_path: Path) -> 
     assert "asks for its ONVIF user and password: add --user NAME" in done.stdout
 
 
+def test_a_camera_whose_streams_have_no_address_is_told_with_its_reason(tmp_path: Path) -> None:
+    camera = OnvifCamera(rtsp="rtsp://[10.0.0.2/main")
+    try:
+        done = discover(tmp_path, "--json")
+    finally:
+        camera.close()
+    (found,) = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (found["serial"], found["streams"]) == ("DS-0042", [])
+    assert found["problem"].startswith("its stream's address makes no sense: ")
+
+
+def test_an_answer_that_leads_nowhere_does_not_hide_the_others(camera: OnvifCamera, tmp_path: Path) -> None:
+    class Lost(OnvifCamera):
+        service = "http://[nowhere/onvif"
+
+    other = Lost(serial="ANOTHER")
+    try:
+        done = discover(tmp_path, "--json")
+    finally:
+        other.close()
+    assert [json.loads(line)["serial"] for line in done.stdout.splitlines()] == ["DS-0042"]
+
+
 def test_where_nobody_answers_it_says_what_to_look_at(tmp_path: Path) -> None:
     done = discover(tmp_path)
     assert done.exit_code == 1
