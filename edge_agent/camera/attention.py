@@ -81,7 +81,7 @@ class Attention:
         self._policy = policy
         self._proofs = 0
         self._proofs_needed = 0
-        self._since_lapse = PROOFS
+        self._since_lapse = 0
         self._rested_ms = 0.0
         self.opened()
 
