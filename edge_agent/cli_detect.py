@@ -58,7 +58,7 @@ def detect(
         raise click.UsageError(trouble.tell("pair", language))
     settings = MotionSettings()
     if config_path is not None:
-        settings = section_of(load(config_path), str(camera)).motion.settings(at_night=night)
+        settings = section_of(load(config_path), str(camera), language).motion.settings(at_night=night)
     try:
         address = SourceAddress.parse(source)
     except ValueError as error:

@@ -33,12 +33,14 @@ def language_option() -> Callable[[Command], Command]:
     return click.option("--lang", "language", type=click.Choice(["vi", "en"]), default="vi", show_default=True)
 
 
-def section_of(config: EdgeConfig, name: str) -> CameraSection:
+def section_of(config: EdgeConfig, name: str, language: Language) -> CameraSection:
     """The camera of that name; another one ends the program with 2."""
     for camera in config.cameras:
         if camera.name == name:
             return camera
     known = ", ".join(camera.name for camera in config.cameras)
+    if language == "vi":
+        raise click.UsageError(f"trong cấu hình không có camera {name!r}; có: {known}")
     raise click.UsageError(f"no camera {name!r} in the configuration; there are: {known}")
 
 

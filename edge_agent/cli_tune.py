@@ -36,13 +36,13 @@ def tune(
 ) -> None:
     """Watch a camera for a while; say what would alarm, and which mask, zone or sensitivity would help."""
     config = load(config_path)
-    section = section_of(config, camera)
+    section = section_of(config, camera, language)
     try:
         seconds = parse_duration_s(span)
     except ValueError as error:
         raise click.UsageError(f"--for: {error}") from None
     if not 1 <= seconds <= _LONGEST_S:
-        raise click.UsageError(f"--for {span}: from 1s to 2h")
+        raise click.UsageError(f"--for {span}: {'từ 1s đến 2h' if language == 'vi' else 'from 1s to 2h'}")
     from edge_agent import trouble_words as trouble  # noqa: PLC0415 - OpenCV and PyAV take a second to load
     from edge_agent.camera.source import SourceAddress  # noqa: PLC0415
     from edge_agent.camera.unavailable import CameraUnavailable  # noqa: PLC0415

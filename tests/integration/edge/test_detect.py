@@ -92,7 +92,7 @@ def test_an_overlay_and_masks_show_every_picture_with_its_time(folder):
         (["DIR/street.mp4", "--masks", "DIR/words.mp4"], 1, "đã có tệp cùng tên"),
         (["DIR/street.mp4", "--masks", "DIR/words.mp4/deep", "--lang", "en"], 1, "something in the path is no folder"),
         (["DIR/street.mp4", "--camera", "gate"], 2, "--config và --camera phải đi cùng nhau."),
-        (["DIR/street.mp4", "--config", "DIR/edge.yaml", "--camera", "yard"], 2, "no camera 'yard'"),
+        (["DIR/street.mp4", "--config", "DIR/edge.yaml", "--camera", "yard"], 2, "không có camera 'yard'"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_the_language_that_was_chosen(folder, words, exit_code, says):

@@ -103,8 +103,8 @@ def test_it_says_so_in_both_languages_with_a_picture(folder, language, words):
 @pytest.mark.parametrize(
     ("words", "exit_code", "says"),
     [
-        (["tune", "yard"], 2, "no camera 'yard' in the configuration; there are: gate"),
-        (["tune", "gate", "--for", "3h"], 2, "--for 3h: from 1s to 2h"),
+        (["tune", "yard"], 2, "trong cấu hình không có camera 'yard'; có: gate"),
+        (["tune", "gate", "--for", "3h"], 2, "--for 3h: từ 1s đến 2h"),
         (["tune", "gate", "--for", "soon"], 2, "--for"),
         (["tune", "gate", "--source", "/nowhere.mp4"], 1, "/nowhere.mp4"),
         (["tune", "gate", "--for", "5s", "--picture", "/nowhere/out.jpg"], 1, "/nowhere/out.jpg"),
