@@ -161,12 +161,14 @@ def cut(scene: Background, differs: Image, active: Image, before: Image, unrest:
     sharp = np.where(inside_area >= 12, sums(difference * just_inside) / (inside_area * peak + 1.0), 1.0)
     light = (n_changed < 0.1 * area) | (n_changed < 0.5 * n_lit) | (sharp < SHARP)
     if (likely & ~light & (n_changed < PLAIN * area)).any():
-        deep = deep.ravel()[here]
-        deep_area = np.maximum(sums(deep), 1.0)
-        gain = np.log((now.ravel()[inside] + np.float32(4.0)) / (was.ravel()[inside] + np.float32(4.0)))
-        mean_gain = sums(gain * deep) / deep_area
-        spread = np.sqrt(np.maximum(sums(gain * gain * deep) / deep_area - mean_gain * mean_gain, 0.0))
-        is_plain = sums(changed.ravel()[inside] * deep) < PLAIN_INSIDE * deep_area
+        core = np.flatnonzero(deep.ravel()[here])
+        at, of = inside[core], label[core]
+        deep_area = np.maximum(np.bincount(of, minlength=count), 1.0)
+        gain = np.log((now.ravel()[at] + np.float32(4.0)) / (was.ravel()[at] + np.float32(4.0)))
+        mean_gain = np.bincount(of, weights=gain, minlength=count) / deep_area
+        mean_square = np.bincount(of, weights=gain * gain, minlength=count) / deep_area
+        spread = np.sqrt(np.maximum(mean_square - mean_gain * mean_gain, 0.0))
+        is_plain = np.bincount(of, weights=changed.ravel()[at], minlength=count) < PLAIN_INSIDE * deep_area
         light |= is_plain & (deep_area >= EVEN_PIXELS) & (spread < EVEN * np.abs(mean_gain))
     lit_mask, stirring_mask = np.zeros_like(mask), mask
     if (light & likely).any():
@@ -191,10 +193,8 @@ def cut(scene: Background, differs: Image, active: Image, before: Image, unrest:
         likely[chosen] = True
     if not likely[1:].all():
         mask = cv2.bitwise_and(mask, _spread(likely, labels, mask.shape))
-    x, y, w, h = stats[chosen, :4].T
-    beyond = unrest.beyond(2 * np.stack([x, y, x + w, y + h], axis=1))
     blobs = []
-    for number, elsewhere in zip(chosen.tolist(), beyond.tolist(), strict=True):
+    for number in chosen.tolist():
         x, y, w, h, _ = stats[number].tolist()
         pixels = float(area[number])
         mass = pixels * 255.0 / 4.0
@@ -213,7 +213,7 @@ def cut(scene: Background, differs: Image, active: Image, before: Image, unrest:
                 float(differed[number]),
                 float(n_changed[number]) / pixels,
                 float(restless[number]) / mass,
-                elsewhere,
+                unrest.beyond(2 * x, 2 * y, 2 * (x + w), 2 * (y + h)),
                 float(sharp[number]),
             )
         )

@@ -39,7 +39,7 @@ class Unrest:
         self._half_size = (shape[1] // 2, shape[0] // 2)
         self._watched_s = 0.0
         self._resting_s = 0.0
-        self._restless: Image = np.zeros(cells.shape, bool)
+        self._restless = 0
 
     @property
     def unknown(self) -> float:
@@ -62,21 +62,18 @@ class Unrest:
         rise = 1.0 - math.exp(-dt_s / min(LEARN_S, max(FIRST_S, self._watched_s)))
         fall = 1.0 - math.exp(-dt_s / min(FORGET_S, max(FIRST_S, self._watched_s)))
         self._share += np.where(stirs, rise * (1.0 - self._share), -fall * self._share).astype(np.float32)
-        self._restless = self._share > CALM
+        self._restless = int(np.count_nonzero(self._share > CALM))
 
-    def beyond(self, boxes: Image) -> Image:
-        """How restless the scene is outside of each box, 0..1: (n,) floats of (n, 4) x0, y0, x1, y1 in pixels.
+    def beyond(self, x0: int, y0: int, x1: int, y1: int) -> float:
+        """How restless the scene is outside of a box of pixels, 0..1.
 
         What a box holds says nothing of the rest: a large body that has not proved itself yet stirs in many cells.
         """
-        sums = cv2.integral(self._restless.astype(np.uint8))
-        rows, columns = self._restless.shape
-        x0, x1 = boxes[:, 0] // CELL, np.minimum(-(-boxes[:, 2] // CELL), columns)
-        y0, y1 = boxes[:, 1] // CELL, np.minimum(-(-boxes[:, 3] // CELL), rows)
-        x0, y0 = np.minimum(x0, x1), np.minimum(y0, y1)
-        within = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
-        shares: Image = np.minimum(1.0, ALL_OVER * (sums[-1, -1] - within) / self._restless.size)
-        return shares
+        if self._restless == 0:
+            return 0.0
+        within = self._share[y0 // CELL : -(-y1 // CELL), x0 // CELL : -(-x1 // CELL)]
+        outside = self._restless - np.count_nonzero(within > CALM)
+        return min(1.0, ALL_OVER * outside / self._share.size)
 
     def calm(self) -> Image:
         """uint8 mask of cells, 255 where nothing stirs but things."""
