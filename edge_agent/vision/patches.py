@@ -34,7 +34,8 @@ PLAIN = 0.4
 """A patch of which a smaller share has another texture may be light with a sharp rim, which is texture itself."""
 PLAIN_INSIDE, EVEN, EVEN_PIXELS = 0.2, 0.08, 60
 """It is, where away from the rim hardly any has, and the logarithm of how many times brighter than the scene a pixel is
-(of so many at least, at half size) deviates by less than so much of its mean. Bodies: 0.1 and more."""
+(of so many at least, at half size) deviates by less than so much of its mean. Bodies: 0.1 and more. What is darker is
+left alone: who wears dark clothes on a dark floor at the second of a beam would be lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,7 @@ def cut(scene: Background, differs: Image, active: Image, before: Image, unrest:
         mean_square = np.bincount(of, weights=gain * gain, minlength=count) / deep_area
         spread = np.sqrt(np.maximum(mean_square - mean_gain * mean_gain, 0.0))
         is_plain = np.bincount(of, weights=changed.ravel()[at], minlength=count) < PLAIN_INSIDE * deep_area
-        light |= is_plain & (deep_area >= EVEN_PIXELS) & (spread < EVEN * np.abs(mean_gain))
+        light |= is_plain & (deep_area >= EVEN_PIXELS) & (spread < EVEN * mean_gain)
     lit_mask, stirring_mask = np.zeros_like(mask), mask
     if (light & likely).any():
         lit_mask = _spread(light & likely, labels, mask.shape)
