@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from edge_agent.vision.observation import Box, Observation, union
+from edge_agent.vision.observation import BACKWARDS_MS, Box, Observation, union
 from edge_agent.vision.settings import MotionSettings
 
 UPDATE_EVERY_MS = 5_000.0
@@ -20,9 +20,6 @@ BRIDGE_MS = 500.0
 """Motion not yet confirmed may pause so long without starting over."""
 LEAVING_MS = 700.0
 """What leaves is soon too small to count: an episode ends so long after its last motion."""
-
-BACKWARDS_MS = 2_000.0
-"""Times that step back by less are disorder of the stream; by more, another recording."""
 
 MOTION, DEMOTED = "motion", "motion:demoted"
 """Kinds of episodes: the second is recorded and not told."""

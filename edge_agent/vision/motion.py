@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from edge_agent.vision import patches
 from edge_agent.vision.background import Background
-from edge_agent.vision.episodes import BACKWARDS_MS
-from edge_agent.vision.observation import Box, Observation, Region
+from edge_agent.vision.observation import BACKWARDS_MS, Box, Observation, Region
 from edge_agent.vision.patches import Patches
 from edge_agent.vision.places import Places
 from edge_agent.vision.settings import MotionSettings

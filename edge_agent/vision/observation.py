@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+BACKWARDS_MS = 2_000.0
+"""Times that step back by less are disorder of the stream; by more, another recording."""
+
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in 0..1 of the picture."""
 

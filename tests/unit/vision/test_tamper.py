@@ -234,3 +234,14 @@ def test_a_resting_camera_whose_key_frames_are_frozen_is_looked_at_closely_and_t
     looks, told = rests(999.0, 75)
     assert told == []
     assert looks < 0.25 * 60 * FPS
+
+
+def test_a_switched_filter_is_not_frozen_though_its_encoder_betters_the_new_picture_for_seconds() -> None:
+    random, health = np.random.default_rng(3), PictureHealth()
+    day = np.kron(random.uniform(40, 110, (9, 16)), np.ones((20, 20)))
+    for number in range(600):
+        at_s = number / 10
+        since_s = at_s - 20.0
+        wavers = 2.0 if since_s < 0 else 0.6 + 16.0 * np.exp(-since_s / 4.0)
+        picture = (day if since_s < 0 else day + 70.0) + random.normal(0, wavers, day.shape)
+        assert health.look(np.clip(picture, 0, 255).astype(np.uint8), at_s * 1000) is None, at_s
