@@ -349,6 +349,8 @@ def interest(observation: Observation, episodes: Episodes) -> Interest:
         return "some"
     if observation.demoted and not episodes.in_episode:
         return "some"
+    if observation.moving and not observation.demoted and episodes.settled:
+        return "settled"
     return "known" if observation.moving or observation.demoted else "none"
 
 

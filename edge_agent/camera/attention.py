@@ -7,6 +7,9 @@ dozing   every picture decoded; looked at three times in two seconds, ten others
 resting  only key frames decoded, and the sizes of all packets heeded: where they tell, what came since the key frame
          is decoded and its last picture glanced at. What stirs is followed back: everything from the last calm key
          frame on is decoded and looked at, so that it begins in the record when it began.
+following
+         what moves is known and nothing more could be told of it: only key frames are decoded, and what comes behind
+         one until a look finds it moving again.
 
 Rules: resting may see a thing late by the distance of two key frames, and miss what comes and goes between two. So
 whatever full decoding finds is held against what resting noticed, or would have; one thing noticed late, and this
@@ -23,10 +26,12 @@ from typing import Literal
 from edge_agent.camera.frames import Interest
 from edge_agent.camera.sizes import Sizes
 
-Level = Literal["awake", "dozing", "resting"]
+Level = Literal["awake", "dozing", "resting", "following"]
 
 AWAKE_STEP_MS = 65.0
 KNOWN_STEP_MS = 380.0
+AGAIN_STEP_MS = 140.0
+"""Looking again at what was followed: two looks so far apart can prove it."""
 DOZING_STEP_MS = 680.0
 GLANCE_STEP_MS = 95.0
 """Dozing, so far apart are the pictures that are glanced at: every one of ten a second, every third of thirty."""
@@ -93,7 +98,9 @@ class Attention:
         self._first_ms: float | None = None
         self._stirred_ms: float | None = None
         self._glanced_ms = -math.inf
-        self._known = False
+        self._step_ms = AWAKE_STEP_MS
+        self._settled = False
+        self._following_since_ms: float | None = None
         self._looked_ms = self._candidate_ms = -math.inf
         self._resting_since_ms: float | None = None
         self._audited_until_ms = -math.inf
@@ -120,9 +127,9 @@ class Attention:
     def looked(self, t_ms: float, interest: Interest) -> None:
         """A picture was looked at, and that was found."""
         self._looked_ms = self._candidate_ms = t_ms
+        self._settled = interest == "settled"
         if interest != "none":
-            self._known = interest == "known"
-        if interest != "none":
+            self._step_ms = AWAKE_STEP_MS if interest == "some" else KNOWN_STEP_MS
             if self._thing_ms is None:
                 self._thing_ms = t_ms
                 if self._noticed_ms is not None and self._noticed_ms < t_ms - NEAR_MS:
@@ -181,7 +188,7 @@ class Attention:
         """Packets may gather for so long (see reader.py)."""
         if self.resting:
             return RESTING_GATHER_S
-        return KNOWN_GATHER_S if self._known and self.busy else 0.0
+        return KNOWN_GATHER_S if self.busy and self._step_ms > AWAKE_STEP_MS else 0.0
 
     @property
     def busy(self) -> bool:
@@ -197,6 +204,8 @@ class Attention:
         """How attentive it is at `t_ms`."""
         if self.resting:
             return "resting"
+        if self.following:
+            return "following"
         calm_ms = math.inf if self._stirred_ms is None else t_ms - self._stirred_ms
         awake = calm_ms < DOZES_AFTER_MS or t_ms - self._glanced_ms < GLANCED_MS
         return "awake" if awake else "dozing"
@@ -205,8 +214,7 @@ class Attention:
         """Whether a picture of `t_ms` is to be looked at."""
         if self.level(t_ms) == "dozing":
             return t_ms - self._looked_ms >= DOZING_STEP_MS
-        known = self._known and self.busy
-        return t_ms - self._looked_ms >= (KNOWN_STEP_MS if known else AWAKE_STEP_MS)
+        return t_ms - self._looked_ms >= (self._step_ms if self.busy else AWAKE_STEP_MS)
 
     def worth_keeping(self, t_ms: float) -> bool:
         """Whether a picture that is not due is to be glanced at."""
@@ -216,6 +224,29 @@ class Attention:
     def keys_are_close(self) -> bool:
         """Key frames come often enough that resting between them is worth a thought."""
         return len(self._intervals) >= 2 and max(self._intervals) <= FAR_KEYS_MS
+
+    @property
+    def following(self) -> bool:
+        """What comes is passed over, up to a key frame."""
+        return self._following_since_ms is not None
+
+    def follow(self, t_ms: float) -> None:
+        """Told when all up to now has been decoded: what moves is followed from here on, if it can be."""
+        if self._settled and self.keys_are_close and max(self._intervals) <= CLOSE_KEYS_MS:
+            self._following_since_ms = t_ms
+
+    def looks_again(self, t_ms: float, is_key: bool) -> bool:
+        """Asked of each packet while following: look at what moves again? Following then ends.
+
+        It does at the last key frame before it becomes too long; at any picture once it has.
+        """
+        apart_ms = max(self._intervals) if is_key else 0.0
+        if t_ms + apart_ms - self._looked_ms <= CLOSE_KEYS_MS:
+            return False
+        self._following_since_ms = None
+        self._settled, self._step_ms = False, AGAIN_STEP_MS
+        self._stirred_ms = t_ms  # it moved when it was looked at last
+        return True
 
     def rest(self, t_ms: float) -> bool:
         """Asked when all up to now has been decoded: rest from here on? Ends a rest whose audit is due."""

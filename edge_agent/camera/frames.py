@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 Picture = npt.NDArray[np.uint8]
 
-Interest = Literal["none", "some", "known"]
-"""What a look found: nothing; something that needs watching closely; something that is known to be there by now."""
+Interest = Literal["none", "some", "known", "settled"]
+"""What a look found: nothing; something that needs watching closely; something that is known to be there by now; or
+that, and nothing more could be told of it while it stays."""
 
 
 @dataclass(frozen=True, slots=True)

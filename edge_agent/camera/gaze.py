@@ -1,7 +1,8 @@
 """Decodes of one opened stream what attention asks for, and shows it to whoever looks, in order of time.
 
 Rules: pictures that are looked at at rest come from key frames; what stirs is followed back through the packets kept
-since the last calm key frame. Who looks sees each picture once, never an earlier one after a later one.
+since the last calm key frame; what is known to move is followed from key frame to key frame. Who looks sees each
+picture once, never an earlier one after a later one.
 """
 
 from collections.abc import Callable
@@ -67,6 +68,8 @@ class Gaze:
         if attention.resting:
             self._rest(attention, packet, told)
             return
+        if attention.following and not self._comes_back(attention, packet):
+            return
         if packet.is_key or (self._kept and packet.mono_ms - self._kept[0].mono_ms > LONGEST_REST_MS):
             self._kept.clear()
         if attention.keys_are_close and (packet.is_key or self._kept):
@@ -78,6 +81,8 @@ class Gaze:
             attention.noticed(packet.mono_ms)
         for frame in frames:
             self._consider(attention, frame)
+        if self._kept:
+            attention.follow(packet.mono_ms)
 
     def finish(self) -> None:
         """The stream ended: what was decoded, or could be, is looked at before that is told."""
@@ -140,6 +145,24 @@ class Gaze:
         for packet in kept:
             for frame in self._decoded(packet):
                 self._consider(attention, frame)
+
+    # --- following ------------------------------------------------------------------------------------------------
+
+    def _comes_back(self, attention: Attention, packet: Packet) -> bool:
+        """Whether a packet is to be decoded, and can be; what is passed over is kept in case that key frames stop."""
+        if not attention.looks_again(packet.mono_ms, packet.is_key):
+            if packet.is_key:
+                self._kept.clear()
+            self._kept.append(packet)
+            return False
+        self._reader.restart_decoder(self._looked_ms)
+        self._waiting.clear()
+        if packet.is_key:
+            return True
+        for kept in self._kept:
+            for frame in self._decoded(kept):
+                self._consider(attention, frame)
+        return True
 
     # --- awake and dozing ----------------------------------------------------------------------------------------
 

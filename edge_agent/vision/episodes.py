@@ -18,6 +18,8 @@ UPDATE_EVERY_MS = 5_000.0
 PATH_POINTS = 32
 BRIDGE_MS = 500.0
 """Motion not yet confirmed may pause so long without starting over."""
+SETTLES_MS = 3_000.0
+"""So long an episode goes on before it is settled: by then a person has mostly shown themselves whole."""
 LEAVING_MS = 700.0
 """What leaves is soon too small to count: an episode ends so long after its last motion."""
 
@@ -109,7 +111,7 @@ class _Stretch:
         self.score = 0.0
         self.path = _Path()
         self.confirmed = False
-        self.told_ms = start_ms
+        self.confirmed_ms = self.told_ms = start_ms
 
     def add(self, observation: Observation, t_ms: float) -> bool:
         """Takes a moving frame in. True when it is the best moment so far."""
@@ -180,6 +182,14 @@ class EpisodeTracker:
         """Whether an episode has started and not ended."""
         return self._stretch is not None and self._stretch.confirmed
 
+    @property
+    def settled(self) -> bool:
+        """Whether an episode goes on of which nothing is new any more, and all zones have seen something of it."""
+        stretch = self._stretch
+        if stretch is None or not stretch.confirmed or stretch.last_ms - stretch.confirmed_ms < SETTLES_MS:
+            return False
+        return len(stretch.zones) == len(self._settings.zones)
+
     def step(self, observation: Observation, t_ms: float) -> tuple[EpisodeEvent, ...]:
         """Takes one observation in; returns what it brought about, in order."""
         self._is_best_moment = False
@@ -208,7 +218,7 @@ class EpisodeTracker:
             if not stretch.confirmed:
                 if follows_split or t_ms - stretch.start_ms >= self._settings.min_duration_s * 1000:
                     stretch.confirmed = True
-                    stretch.told_ms = t_ms
+                    stretch.confirmed_ms = stretch.told_ms = t_ms
                     events.append(self._started(stretch))
             elif t_ms - stretch.told_ms >= UPDATE_EVERY_MS:
                 stretch.told_ms = t_ms
@@ -274,6 +284,11 @@ class Episodes:
     def told(self) -> bool:
         """Whether it is one that people are told of."""
         return self._told.in_episode
+
+    @property
+    def settled(self) -> bool:
+        """Whether one that people are told of goes on, of which nothing is new any more."""
+        return self._told.settled
 
     @property
     def is_best_moment(self) -> bool:

@@ -51,6 +51,8 @@ PROOF_LASTS_S = 1.5
 """In a restless place a thing must prove itself anew within this time to count as moving."""
 ELSEWHERE = 0.5
 """What the rest of the scene says of a place that is itself still, against what the place does."""
+SWERVES = 0.7
+"""Of the way that it would have gone on, so far a thing may be from there when nobody looked meanwhile."""
 PROVEN_FIRST = 0.3
 """Where two could be continued by the same patch, a proven thing is, unless it fits far worse."""
 USUAL_STEP = 0.05
@@ -184,11 +186,29 @@ def _same_place(last: Blob, blob: Blob) -> bool:
     return width > 0 and height > 0 and width * height >= 0.6 * smaller and 0.1 < blob.area / max(1, last.area) < 3.0
 
 
-def _continuations(track: Track, blobs: Sequence[Blob], dt_s: float) -> Iterator[tuple[float, int]]:
-    """(score, index) of the blobs that may continue a track: above 1 where the boxes overlap, below by nearness."""
+def _on_its_way(track: Track, blob: Blob, dt_s: float) -> float:
+    """How well a blob fits a proven thing that went on as it did for so long, 0..1."""
+    last = track.blob
+    if not (track.confirmed and track.came_far() and 0.25 < blob.area / max(1.0, last.area) < 4.0):
+        return 0.0
+    ahead_x, ahead_y = track.velocity[0] * dt_s, track.velocity[1] * dt_s
+    length = max(last.x1 - last.x0, last.y1 - last.y0, blob.x1 - blob.x0, blob.y1 - blob.y0)
+    allowed = length + SWERVES * math.hypot(ahead_x, ahead_y)
+    return 1.0 - math.hypot(blob.cx - track.x - ahead_x, blob.cy - track.y - ahead_y) / allowed
+
+
+def _continuations(track: Track, blobs: Sequence[Blob], dt_s: float, *, unwatched: bool) -> Iterator[tuple[float, int]]:
+    """(score, index) of the blobs that may continue a track: above 1 where the boxes overlap, below by nearness.
+
+    `unwatched`: nobody looked since it was seen, so that it may have gone on its way.
+    """
     last = track.blob
     if dt_s > FORGET_S:
-        yield from ((1.0, number) for number, blob in enumerate(blobs) if _same_place(last, blob))
+        for number, blob in enumerate(blobs):
+            if _same_place(last, blob):
+                yield 1.0, number
+            elif unwatched:
+                yield from ((score, number) for score in (_on_its_way(track, blob, dt_s),) if score > 0.0)
         return
     dx, dy = track.velocity[0] * dt_s, track.velocity[1] * dt_s
     x0, y0, x1, y1 = last.x0 + dx, last.y0 + dy, last.x1 + dx, last.y1 + dy
@@ -244,7 +264,7 @@ class Things:
         pairs = [
             (score + PROVEN_FIRST * track.confirmed, t, b)
             for t, track in enumerate(self.tracks)
-            for score, b in _continuations(track, blobs, now_s - track.seen_s)
+            for score, b in _continuations(track, blobs, now_s - track.seen_s, unwatched=self._unwatched(track, now_s))
             if not (track.confirmed and self._may_be_litter(blobs[b]) and not self._lasts(track, blobs[b]))
         ]
         pairs.sort(reverse=True)
@@ -289,6 +309,10 @@ class Things:
             self.tracks.append(track)
         self._before_s = now_s
 
+    def _unwatched(self, track: Track, now_s: float) -> bool:
+        """Whether it was seen in the picture before this one, and that is long ago."""
+        return track.seen_s == self._before_s and now_s - track.seen_s > FORGET_S
+
     def _weigh_litter(self, born: Sequence[Blob]) -> None:
         for blob in born:
             if blob.area < SMALL_SHARE * self._width * self._height:
@@ -315,9 +339,11 @@ class Things:
         return blob.differed >= LASTING_SHARE * min(blob.area, track.blob.area)
 
     def _continue(self, track: Track, blob: Blob, now_s: float) -> None:
-        dt_s = max(0.01, now_s - track.seen_s)
+        dt_s, pace = max(0.01, now_s - track.seen_s), (0.0, 0.0)
         if dt_s > FORGET_S:
-            track.birth_s, track.shown_s, track.velocity = now_s, math.inf, (0.0, 0.0)
+            if self._unwatched(track, now_s):
+                pace = (blob.cx - track.x) / dt_s, (blob.cy - track.y) / dt_s
+            track.birth_s, track.shown_s = now_s, math.inf
             track.x, track.y = blob.cx, blob.cy
             track.blob = blob
             track.open_window(now_s)
@@ -333,10 +359,12 @@ class Things:
             miss = math.hypot(move_x - track.velocity[0] * dt_s, move_y - track.velocity[1] * dt_s)
             track.strays += miss > 3.0 + 0.25 * max(blob.x1 - blob.x0, blob.y1 - blob.y0)
         blend = 0.4 if track.hits > 1 else 1.0
-        track.velocity = (
-            track.velocity[0] * (1 - blend) + blend * move_x / dt_s,
-            track.velocity[1] * (1 - blend) + blend * move_y / dt_s,
-        )
+        if dt_s <= FORGET_S:
+            pace = (
+                track.velocity[0] * (1 - blend) + blend * move_x / dt_s,
+                track.velocity[1] * (1 - blend) + blend * move_y / dt_s,
+            )
+        track.velocity = pace
         track.blob, track.seen_s, track.merged, track.dazzled = blob, now_s, False, False
         track.hits += 1
         track.restless += (blob.restless - track.restless) / min(track.hits, 5)
