@@ -28,6 +28,8 @@ MINUTES, OFTEN, JOINED = 10, 8, 4
 MINUTE_MS = 60_000.0
 LONGEST_STEP_MS = 5_000.0
 """What was not watched for longer than this is no calm."""
+UNWATCHED_MS = 600.0
+"""Between two looks so far apart a thing may come, go or be taken for another."""
 MOST = 0.35
 STAYS = 0.1
 """Of the picture: what moved less in a minute than this, or than its own width, stays."""
@@ -67,6 +69,8 @@ class _Way:
     width: float = 0.0
     area: float = 0.0
     heard_ms: float | None = None
+    broken: bool = False
+    """Nobody looked at it for a while: it may have been taken for another, or another for it."""
 
     def net(self) -> float:
         """How far it is from where it was, in shares of the picture."""
@@ -76,6 +80,12 @@ class _Way:
         """Whether it got away from where it was, rather straight."""
         net = self.net()
         return net >= max(STAYS, self.width) and net >= STRAIGHT * self.length
+
+    def stays(self) -> bool:
+        """Whether it surely got nowhere. What is broken off, or goes to and fro with breaks, may have passed."""
+        if self.broken:
+            return self.reach < max(STAYS, self.width) and self.last_ms - self.began_ms >= _GONE_NOWHERE_MS
+        return not self.passes()
 
 
 class Demotion:
@@ -97,11 +107,15 @@ class Demotion:
     def see(self, observation: Observation) -> Observation:
         """Takes an observation in; what of it moves in demoted places is told apart (`demoted`)."""
         t_ms = observation.t_ms
-        step_ms = 0.0 if self._before_ms is None else t_ms - self._before_ms
-        self._before_ms = t_ms
+        before_ms = t_ms if self._before_ms is None else self._before_ms
+        step_ms, self._before_ms = t_ms - before_ms, t_ms
         self._watched_ms += min(LONGEST_STEP_MS, max(0.0, step_ms))
+        unwatched = step_ms > UNWATCHED_MS
+        if unwatched:
+            for way in self._ways.values():
+                way.broken |= way.last_ms == before_ms
         for region in observation.regions:
-            self._follow(region, t_ms)
+            self._follow(region, t_ms, unwatched=unwatched)
         if self._watched_ms >= MINUTE_MS:
             self._watched_ms -= MINUTE_MS
             self._end_minute(t_ms)
@@ -135,7 +149,7 @@ class Demotion:
 
     # --- things --------------------------------------------------------------------------------------------------
 
-    def _follow(self, region: Region, t_ms: float) -> None:
+    def _follow(self, region: Region, t_ms: float, *, unwatched: bool) -> None:
         x0, y0, x1, y1 = region.box
         centre = (x0 + x1) / 2, (y0 + y1) / 2
         rows, columns = _cells(region.box)
@@ -147,6 +161,7 @@ class Demotion:
             if len(self._ways) >= _KNOWN_THINGS:
                 self._forget(t_ms)
             way = self._ways[region.thing] = _Way(t_ms, t_ms, centre, centre, np.zeros((DOWN, ACROSS), bool))
+            way.broken = unwatched
         way.length += math.hypot(centre[0] - way.last[0], centre[1] - way.last[1])
         way.last, way.last_ms = centre, t_ms
         way.reach, way.area = max(way.reach, way.net()), max(way.area, region.area)
@@ -168,7 +183,7 @@ class Demotion:
             self._weigh(self._ways.pop(thing))
 
     def _weigh(self, way: _Way) -> None:
-        if not way.passes():
+        if way.stays():
             self._active |= way.covered
             np.maximum(self._reach, way.reach, out=self._reach, where=way.covered)
             np.maximum(self._area, way.area, out=self._area, where=way.covered)

@@ -21,7 +21,8 @@ BRIDGE_MS = 500.0
 SETTLES_MS = 3_000.0
 """So long an episode goes on before it is settled: by then a person has mostly shown themselves whole."""
 LEAVING_MS = 700.0
-"""What leaves is soon too small to count: an episode ends so long after its last motion."""
+"""What leaves is soon too small to count: an episode ends so long after its last motion, or half way to the next look
+where that is later."""
 
 MOTION, DEMOTED = "motion", "motion:demoted"
 """Kinds of episodes: the second is recorded and not told."""
@@ -104,6 +105,8 @@ class _Stretch:
     def __init__(self, start_ms: float) -> None:
         self.start_ms = start_ms
         self.last_ms = start_ms
+        self.calm_ms: float | None = None
+        """When nothing moved first after that."""
         self.box: Box | None = None
         self.best_box: Box = (0.0, 0.0, 1.0, 1.0)
         self.best_worth = -1.0
@@ -115,7 +118,7 @@ class _Stretch:
 
     def add(self, observation: Observation, t_ms: float) -> bool:
         """Takes a moving frame in. True when it is the best moment so far."""
-        self.last_ms = t_ms
+        self.last_ms, self.calm_ms = t_ms, None
         self.score = max(self.score, observation.score)
         if not observation.regions:
             return False
@@ -136,6 +139,16 @@ class _Stretch:
         self.best_worth = worth
         self.best_box = main.box
         return True
+
+    def rest(self, t_ms: float) -> None:
+        """Takes a frame in which nothing moves in."""
+        if self.calm_ms is None:
+            self.calm_ms = t_ms
+
+    def left_ms(self) -> float:
+        """When what moved was gone, as far as is known."""
+        calm_ms = self.last_ms if self.calm_ms is None else self.calm_ms
+        return max(self.last_ms + LEAVING_MS, (self.last_ms + calm_ms) / 2)
 
     def whole_box(self) -> Box:
         return self.box if self.box is not None else (0.0, 0.0, 1.0, 1.0)
@@ -202,8 +215,10 @@ class EpisodeTracker:
                 t_ms = stretch.last_ms
             if not 0 <= t_ms - stretch.last_ms < patience_ms:
                 if stretch.confirmed:
-                    events.append(self._ended(stretch, min(t_ms, stretch.last_ms + LEAVING_MS), "quiet"))
+                    events.append(self._ended(stretch, min(t_ms, stretch.left_ms()), "quiet"))
                 stretch = None
+            else:
+                stretch.rest(t_ms)
         if observation.moving:
             if stretch is None:
                 since_ms = observation.since_ms if observation.since_ms is not None else t_ms

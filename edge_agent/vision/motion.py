@@ -183,7 +183,8 @@ class MotionDetector:
             covered[where] |= differs[where]
         thing = covered if len(proven) == len(covering) else found.drawn(proven)
         stirring = cv2.bitwise_and(found.stirring, cv2.dilate(active, OUTLINE))
-        view.unrest.see(cv2.subtract(stirring, thing), dt_s)
+        if not view.things.coming_back(now_s):
+            view.unrest.see(cv2.subtract(stirring, thing), dt_s)
         scene.learn(covered, cv2.subtract(differs, covered), found.light, active, dt_s)
         scene.find_out(active, dt_s)
         scene.uncover()

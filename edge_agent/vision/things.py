@@ -53,6 +53,8 @@ ELSEWHERE = 0.5
 """What the rest of the scene says of a place that is itself still, against what the place does."""
 SWERVES = 0.7
 """Of the way that it would have gone on, so far a thing may be from there when nobody looked meanwhile."""
+COMING_BACK_S = 1.0
+"""After that a thing has proved itself once more."""
 PROVEN_FIRST = 0.3
 """Where two could be continued by the same patch, a proven thing is, unless it fits far worse."""
 USUAL_STEP = 0.05
@@ -257,10 +259,17 @@ class Things:
         self._born = 0
         self._begun = 0
         self._before_s = math.inf
+        self._away_s = -math.inf
+
+    def coming_back(self, now_s: float) -> bool:
+        """Whether nobody looked at a proven thing until a moment ago: what stirs may be that, not yet known again."""
+        return now_s - self._away_s < COMING_BACK_S
 
     def follow(self, blobs: Sequence[Blob], now_s: float, unknown: float) -> None:
         """Continues, begins and drops tracks with one frame's blobs; `unknown` (0..1) is how restless the scene is."""
         self._unknown = unknown
+        if any(track.confirmed and self._unwatched(track, now_s) for track in self.tracks):
+            self._away_s = now_s
         pairs = [
             (score + PROVEN_FIRST * track.confirmed, t, b)
             for t, track in enumerate(self.tracks)
