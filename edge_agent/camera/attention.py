@@ -232,7 +232,7 @@ class Attention:
 
     def follow(self, t_ms: float) -> None:
         """Told when all up to now has been decoded: what moves is followed from here on, if it can be."""
-        if self._settled and self.keys_are_close and max(self._intervals) <= CLOSE_KEYS_MS:
+        if self._policy.allowed and self._settled and self.keys_are_close and max(self._intervals) <= CLOSE_KEYS_MS:
             self._following_since_ms = t_ms
 
     def looks_again(self, t_ms: float, is_key: bool) -> bool:

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.vision.observation import Box, Observation, Region
+from edge_agent.vision.observation import UNWATCHED_MS, Box, Observation, Region
 
 Cells = NDArray[Any]
 
@@ -28,8 +28,6 @@ MINUTES, OFTEN, JOINED = 10, 8, 4
 MINUTE_MS = 60_000.0
 LONGEST_STEP_MS = 5_000.0
 """What was not watched for longer than this is no calm."""
-UNWATCHED_MS = 600.0
-"""Between two looks so far apart a thing may come, go or be taken for another."""
 MOST = 0.35
 STAYS = 0.1
 """Of the picture: what moved less in a minute than this, or than its own width, stays."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from edge_agent.vision.observation import BACKWARDS_MS, Box, Observation, union
+from edge_agent.vision.observation import BACKWARDS_MS, UNWATCHED_MS, Box, Observation, union
 from edge_agent.vision.settings import MotionSettings
 
 UPDATE_EVERY_MS = 5_000.0
@@ -21,8 +21,7 @@ BRIDGE_MS = 500.0
 SETTLES_MS = 3_000.0
 """So long an episode goes on before it is settled: by then a person has mostly shown themselves whole."""
 LEAVING_MS = 700.0
-"""What leaves is soon too small to count: an episode ends so long after its last motion, or half way to the next look
-where that is later."""
+"""What leaves is soon too small to count: an episode ends so long after its last motion."""
 
 MOTION, DEMOTED = "motion", "motion:demoted"
 """Kinds of episodes: the second is recorded and not told."""
@@ -115,6 +114,7 @@ class _Stretch:
         self.path = _Path()
         self.confirmed = False
         self.confirmed_ms = self.told_ms = start_ms
+        self.told_zones = 0
 
     def add(self, observation: Observation, t_ms: float) -> bool:
         """Takes a moving frame in. True when it is the best moment so far."""
@@ -145,10 +145,15 @@ class _Stretch:
         if self.calm_ms is None:
             self.calm_ms = t_ms
 
+    def tell(self, t_ms: float) -> None:
+        """What is known of it is told now."""
+        self.told_ms, self.told_zones = t_ms, len(self.zones)
+
     def left_ms(self) -> float:
         """When what moved was gone, as far as is known."""
-        calm_ms = self.last_ms if self.calm_ms is None else self.calm_ms
-        return max(self.last_ms + LEAVING_MS, (self.last_ms + calm_ms) / 2)
+        if self.calm_ms is None or self.calm_ms - self.last_ms <= UNWATCHED_MS:
+            return self.last_ms + LEAVING_MS
+        return (self.last_ms + self.calm_ms) / 2 + LEAVING_MS
 
     def whole_box(self) -> Box:
         return self.box if self.box is not None else (0.0, 0.0, 1.0, 1.0)
@@ -233,10 +238,11 @@ class EpisodeTracker:
             if not stretch.confirmed:
                 if follows_split or t_ms - stretch.start_ms >= self._settings.min_duration_s * 1000:
                     stretch.confirmed = True
-                    stretch.confirmed_ms = stretch.told_ms = t_ms
+                    stretch.confirmed_ms = t_ms
+                    stretch.tell(t_ms)
                     events.append(self._started(stretch))
-            elif t_ms - stretch.told_ms >= UPDATE_EVERY_MS:
-                stretch.told_ms = t_ms
+            elif len(stretch.zones) > stretch.told_zones or t_ms - stretch.told_ms >= UPDATE_EVERY_MS:
+                stretch.tell(t_ms)
                 events.append(
                     EpisodeUpdated(
                         stretch.start_ms,

@@ -12,13 +12,14 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from edge_agent.vision.observation import UNWATCHED_MS
 from edge_agent.vision.weather import Weather
 
 Image = NDArray[Any]
 
 MAX_TRACKS = 48
-FORGET_S = 0.6
-"""A track not seen so long is gone: long enough for 5 fps with a frame lost."""
+FORGET_S = UNWATCHED_MS / 1000
+"""A track not seen so long is gone."""
 JUST_S = 0.25
 """What was seen so long ago was seen in the frame before, also at 5 fps."""
 REMEMBER_S = 8.0

@@ -2,11 +2,12 @@
 
 from contextlib import suppress
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from edge_agent.camera.attention import LONGEST_REST_MS, Attention, RestPolicy
+from edge_agent.camera.attention import CLOSE_KEYS_MS, LONGEST_REST_MS, Attention, RestPolicy
 from edge_agent.camera.frames import Frame, Interest
 from edge_agent.camera.gaze import Gaze, Seen
 from edge_agent.camera.reader import Deadlines, open_reader
@@ -120,3 +121,52 @@ def test_packets_are_not_kept_for_ever_where_key_frames_stop_coming(street: Path
                 kept_ms = max(kept_ms, packet.mono_ms - gaze._kept[0].mono_ms)
     reader.close()
     assert 1_000 < kept_ms <= LONGEST_REST_MS
+
+
+class Follower(Watcher):
+    """Somebody who has known for long what moves there."""
+
+    def look(self, frame: Frame) -> Interest:
+        return "settled" if super().look(frame) == "some" else "none"
+
+
+def test_what_is_settled_costs_little_more_than_its_key_frames(street: Path) -> None:
+    watcher = Follower([(0.0, 50.0)])
+    seen = watch(street, watcher, Attention(RestPolicy()))
+    assert seen.decode_errors == 0
+    assert watcher.looked_s == sorted(set(watcher.looked_s))
+    there = [at_s for at_s in watcher.looked_s if 10 <= at_s < 50]
+    assert len(there) <= 25
+    assert max(later - sooner for sooner, later in pairwise(there)) <= 2.05
+    assert sum(50 <= at_s < 51 for at_s in watcher.looked_s) >= 5, "who left is looked for"
+
+
+def test_where_key_frames_stop_what_was_passed_over_is_decoded(street: Path) -> None:
+    now, seen, watcher = RecordedTime(), Seen(), Follower([(0.0, 60.0)])
+    reader = open_reader(SourceAddress.parse(str(street)), Deadlines(), now, now)
+    gaze = Gaze(reader, Attention(RestPolicy()), watcher.look, seen)
+    with suppress(CameraUnavailable):  # played to its end
+        for packet in reader.packets():
+            gaze.take(packet if packet.mono_ms < 20_000 else replace(packet, is_key=False))
+    reader.close()
+    assert seen.decode_errors == 0
+    assert watcher.looked_s == sorted(set(watcher.looked_s))
+    assert max(later - sooner for sooner, later in pairwise(watcher.looked_s)) <= CLOSE_KEYS_MS / 1000 + 0.15
+
+
+def test_people_who_walk_for_long_make_one_episode_at_a_part_of_the_cost(tmp_path: Path) -> None:
+    path = film_walks(tmp_path / "street.mp4", [(start, start + 6.0) for start in range(8, 56, 6)], 64.0)
+    found: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
+    decoded = {}
+    for all_frames, episodes in found.items():
+        summary = detect(
+            SourceAddress.parse(str(path)),
+            MotionSettings(),
+            lambda episode, episodes=episodes: episodes.append((episode.start_ms, episode.end_ms)),
+            all_frames=all_frames,
+        )
+        decoded[all_frames] = summary.decoded
+    ((whole_start_ms, whole_end_ms),), ((start_ms, end_ms),) = found[True], found[False]
+    assert abs(start_ms - whole_start_ms) <= 200
+    assert abs(end_ms - whole_end_ms) <= 1_500
+    assert decoded[False] < 0.6 * decoded[True]

@@ -1,6 +1,7 @@
 """How much of a stream is decoded and looked at, as the moments pass."""
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -178,3 +179,57 @@ def test_looks_a_second(interest: Interest, at_least: float, at_most: float) -> 
     before = len(stream.looks)
     stream.play(10, interest)
     assert at_least <= (len(stream.looks) - before) / 10 <= at_most
+
+
+def followed(stream: Stream, seconds: float) -> list[float]:
+    """Something known and told moves all the time; returns when it was looked at."""
+    attention, looks = stream.attention, []
+    for _ in range(round(seconds * 1000 / stream.step_ms)):
+        stream.number += 1
+        is_key = stream.number % stream.gop == 0
+        attention.packet(stream.now_ms, 20_000 if is_key else 400, is_key)
+        if attention.following and not attention.looks_again(stream.now_ms, is_key):
+            assert attention.level(stream.now_ms) == "following"
+            continue
+        if attention.due(stream.now_ms):
+            attention.looked(stream.now_ms, "settled")
+            looks.append(stream.now_ms / 1000)
+        attention.follow(stream.now_ms)
+    return looks
+
+
+@pytest.mark.parametrize(("gop_s", "apart_s"), [(0.5, 2.0), (1.0, 2.0), (2.0, 2.0)])
+def test_what_is_settled_is_followed_from_key_frame_to_key_frame(gop_s: float, apart_s: float) -> None:
+    stream = Stream(Attention(RestPolicy()), gop_s)
+    stream.play(4 * gop_s, "some")
+    first, second, *others = followed(stream, 30)
+    assert second - first <= apart_s, "the next key frame may come soon"
+    assert [round(later - sooner, 1) for sooner, later in pairwise([second, *others])] == [apart_s] * len(others)
+
+
+@pytest.mark.parametrize("policy", [RestPolicy(), RestPolicy(allowed=False)])
+def test_nothing_is_passed_over_where_key_frames_lie_far_apart_or_all_is_to_be_decoded(policy: RestPolicy) -> None:
+    stream = Stream(Attention(policy), 2.0 if not policy.allowed else 4.0)
+    stream.play(16, "some")
+    looks = followed(stream, 20)
+    assert max(later - sooner for sooner, later in pairwise(looks)) <= 0.5
+
+
+def test_what_is_known_but_not_settled_is_looked_at_all_the_while() -> None:
+    stream = Stream(Attention(RestPolicy()))
+    stream.play(10, "known")
+    stream.attention.follow(stream.now_ms)
+    assert not stream.attention.following
+
+
+def test_whoever_was_followed_and_is_gone_is_waited_for_closely() -> None:
+    stream = Stream(Attention(RestPolicy()))
+    stream.play(8, "some")
+    followed(stream, 4)
+    while not stream.attention.looks_again(stream.now_ms, stream.number % stream.gop == 0):
+        stream.number += 1
+        stream.attention.packet(stream.now_ms, 400, stream.number % stream.gop == 0)
+    looks_before = len(stream.looks)
+    stream.play(1.0, "none")
+    assert stream.attention.level(stream.now_ms) == "awake"
+    assert len(stream.looks) - looks_before >= 5

@@ -1,7 +1,7 @@
 """What stirs in one place for long is recorded and not told; what goes a way of its own is told as ever."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
@@ -171,3 +171,28 @@ def test_a_long_watch_keeps_little(watch: Watch) -> None:
     for number in range(500):
         watch.see([(thing(1000 + number, box_at(0.5, 0.5)),)] * 2)
     assert len(watch.demotion._ways) <= 64
+
+
+def looked_away(watch: Watch, region: Callable[[float], Region], seconds: float) -> None:
+    """Looked at for half a second of each two."""
+    for _ in range(round(seconds / 2)):
+        watch.see((region(watch.t_s),) for _ in range(3))
+        watch.t_s += 1.4
+
+
+def test_people_who_are_only_looked_at_now_and_then_demote_no_place(watch: Watch) -> None:
+    looked_away(watch, lambda t_s: thing(10 + int(t_s / 2), box_at(0.2 + 0.05 * (t_s % 12), 0.3)), 15 * MINUTE)
+    assert watch.demotion.places == ()
+
+
+def test_people_who_are_taken_for_each_other_meanwhile_demote_no_place(watch: Watch) -> None:
+    def crowd(t_s: float) -> Region:
+        return thing(CROWD, box_at(0.3 + 0.25 * math.sin(2.1 * int(t_s / 2)), 0.3))
+
+    looked_away(watch, crowd, 15 * MINUTE)
+    assert watch.demotion.places == ()
+
+
+def test_a_flag_that_is_only_looked_at_now_and_then_is_demoted_all_the_same(watch: Watch) -> None:
+    looked_away(watch, flag, 12 * MINUTE)
+    assert len(watch.demotion.places) == 1

@@ -2,6 +2,8 @@
 
 import math
 
+import pytest
+
 from edge_agent.vision.episodes import (
     PATH_POINTS,
     EpisodeEnded,
@@ -11,7 +13,7 @@ from edge_agent.vision.episodes import (
     EpisodeUpdated,
 )
 from edge_agent.vision.observation import Box, Observation, Region
-from edge_agent.vision.settings import MotionSettings
+from edge_agent.vision.settings import MotionSettings, Zone
 
 BOX = (0.4, 0.4, 0.5, 0.6)
 
@@ -152,3 +154,34 @@ def test_times_that_start_over_end_the_episode() -> None:
     tracker = EpisodeTracker(MotionSettings())
     events = run(tracker, stretch(60_000, 62_000) + stretch(0, 1000))
     assert [type(event) for event in events] == [EpisodeStarted, EpisodeEnded, EpisodeStarted]
+
+
+@pytest.mark.parametrize(("looked_ms", "end_ms"), [(6100, 6700), (6600, 6700), (8000, 7700)])
+def test_who_left_while_nobody_looked_left_half_way_between_two_looks(looked_ms: int, end_ms: int) -> None:
+    tracker = EpisodeTracker(MotionSettings())
+    events = run(tracker, stretch(1000, 6000) + silence(looked_ms, 12_000))
+    ended = events[-1]
+    assert isinstance(ended, EpisodeEnded)
+    assert ended.end_ms == end_ms
+
+
+def test_an_episode_is_settled_a_while_after_it_was_told_and_each_split_anew() -> None:
+    tracker = EpisodeTracker(MotionSettings(max_episode_s=10.0))
+    settled = []
+    for t_ms in range(0, 14_000, 400):
+        tracker.step(moving(t_ms), t_ms)
+        if tracker.settled:
+            settled.append(t_ms)
+    assert settled == [*range(3600, 10_000, 400), *range(13_200, 14_000, 400)]
+
+
+def test_a_zone_that_somebody_comes_into_is_told_at_once_and_until_all_are_nothing_is_settled() -> None:
+    whole = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
+    tracker = EpisodeTracker(MotionSettings(zones=(Zone("road", whole), Zone("gate", whole))))
+    events = run(tracker, [moving(t_ms, zones=("road",)) for t_ms in range(0, 4500, 100)])
+    assert not tracker.settled
+    (at_the_gate,) = tracker.step(moving(4500, zones=("gate",)), 4500)
+    assert isinstance(events[0], EpisodeStarted)
+    assert isinstance(at_the_gate, EpisodeUpdated)
+    assert at_the_gate.zones == ("road", "gate")
+    assert tracker.settled

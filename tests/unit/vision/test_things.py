@@ -55,3 +55,33 @@ def test_what_stirs_at_many_places_is_told_to_each_of_them() -> None:
         unrest.see(leaves, 0.1)
     assert unrest.beyond(48, 0, 64, 176) == 1.0
     assert unrest.beyond(0, 0, 320, 180) == 0.0
+
+
+def test_who_went_on_while_nobody_looked_is_known_again_at_once() -> None:
+    things = Things(SHAPE[1], SHAPE[0], Weather(SHAPE))
+    at_s = walked(things)
+    (before,) = things.moving(at_s)
+    things.follow([blob(225, 60, 40, 100)], at_s + 2.0, 0.0)
+    (after,) = things.moving(at_s + 2.0)
+    assert after.number == before.number
+    assert not things.coming_back(at_s + 1.0 + 2.0 + 0.1)
+
+
+def test_who_turned_up_elsewhere_while_nobody_looked_is_another_and_has_to_prove_it() -> None:
+    things = Things(SHAPE[1], SHAPE[0], Weather(SHAPE))
+    at_s = walked(things)
+    things.follow([blob(20, 60, 40, 100)], at_s + 2.0, 0.0)
+    assert not things.moving(at_s + 2.0)
+    assert things.coming_back(at_s + 2.3), "what stirs may be a thing that is not known again yet"
+    for step in range(1, 8):
+        things.follow([blob(20 + 5 * step, 60, 40, 100)], at_s + 2.0 + step / 10, 0.0)
+    assert len({track.number for track in things.moving(at_s + 2.7)}) == 1
+
+
+def test_what_was_lost_from_sight_while_somebody_looked_is_not_known_again_elsewhere() -> None:
+    things = Things(SHAPE[1], SHAPE[0], Weather(SHAPE))
+    at_s = walked(things)
+    for step in range(1, 20):
+        things.follow([], at_s + step / 10, 0.0)
+    things.follow([blob(225, 60, 40, 100)], at_s + 2.0, 0.0)
+    assert not things.moving(at_s + 2.0)
