@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from edge_agent.vision.observation import BACKWARDS_MS, UNWATCHED_MS, Box, Observation, union
+from edge_agent.vision.observation import BACKWARDS_MS, Box, Observation, union
 from edge_agent.vision.settings import MotionSettings
 
 UPDATE_EVERY_MS = 5_000.0
@@ -21,7 +21,8 @@ BRIDGE_MS = 500.0
 SETTLES_MS = 3_000.0
 """So long an episode goes on before it is settled: by then a person has mostly shown themselves whole."""
 LEAVING_MS = 700.0
-"""What leaves is soon too small to count: an episode ends so long after its last motion."""
+"""What leaves is soon too small to count: an episode ends so long after its last motion, or half way to the next look
+where that is later."""
 
 MOTION, DEMOTED = "motion", "motion:demoted"
 """Kinds of episodes: the second is recorded and not told."""
@@ -151,9 +152,8 @@ class _Stretch:
 
     def left_ms(self) -> float:
         """When what moved was gone, as far as is known."""
-        if self.calm_ms is None or self.calm_ms - self.last_ms <= UNWATCHED_MS:
-            return self.last_ms + LEAVING_MS
-        return (self.last_ms + self.calm_ms) / 2 + LEAVING_MS
+        calm_ms = self.last_ms if self.calm_ms is None else self.calm_ms
+        return max(self.last_ms + LEAVING_MS, (self.last_ms + calm_ms) / 2)
 
     def whole_box(self) -> Box:
         return self.box if self.box is not None else (0.0, 0.0, 1.0, 1.0)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 BACKWARDS_MS = 2_000.0
 """Times that step back by less are disorder of the stream; by more, another recording."""
 UNWATCHED_MS = 600.0
-"""Between two looks so far apart a thing may come, go or be taken for another; less is a slow stream with a frame lost."""
+"""Between two looks so far apart a thing may come, go, or be taken for another: more than 5 fps with a frame lost."""
 
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in 0..1 of the picture."""

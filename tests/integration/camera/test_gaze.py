@@ -168,5 +168,5 @@ def test_people_who_walk_for_long_make_one_episode_at_a_part_of_the_cost(tmp_pat
         decoded[all_frames] = summary.decoded
     ((whole_start_ms, whole_end_ms),), ((start_ms, end_ms),) = found[True], found[False]
     assert abs(start_ms - whole_start_ms) <= 200
-    assert abs(end_ms - whole_end_ms) <= 1_500
+    assert abs(end_ms - whole_end_ms) <= 2_000, "half way between two key frames, give or take half of it and a step"
     assert decoded[False] < 0.6 * decoded[True]
