@@ -58,6 +58,12 @@ BEARABLE_MS = 1_000.0
 """Once in five things, it may be this."""
 RESTING_GATHER_S = 0.2
 KNOWN_GATHER_S = 0.37
+FOUND_AGAIN_MS, STILL_THERE_MS = 700.0, 6_000.0
+"""What was followed is found again at once, or is gone. What is found in between was there and not known again."""
+LAPSE_MS, LONGEST_LAPSE_MS = 10_000.0, 320_000.0
+"""After that nothing is passed over for so long, twice as long each time."""
+EASES = 0.8
+"""Of that, each time that it is found at once."""
 UNSEEN_MS = 1_200.0
 """A thing moves for so long at most before it is known to."""
 KEYS_APART_MS = 900.0
@@ -101,6 +107,8 @@ class Attention:
         self._step_ms = AWAKE_STEP_MS
         self._settled = False
         self._following_since_ms: float | None = None
+        self._again_ms: float | None = None
+        self._lapse_ms, self._lapsed_until_ms = LAPSE_MS, -math.inf
         self._looked_ms = self._candidate_ms = -math.inf
         self._resting_since_ms: float | None = None
         self._audited_until_ms = -math.inf
@@ -129,6 +137,7 @@ class Attention:
         self._looked_ms = self._candidate_ms = t_ms
         self._settled = interest == "settled"
         if interest != "none":
+            self._weigh_following(t_ms)
             self._step_ms = AWAKE_STEP_MS if interest == "some" else KNOWN_STEP_MS
             if self._thing_ms is None:
                 self._thing_ms = t_ms
@@ -143,6 +152,17 @@ class Attention:
                 self._noticed_ms = None
         elif self._stirred_ms is not None and t_ms - self._stirred_ms > _FOLLOWS_MS:
             self._judge()
+
+    def _weigh_following(self, t_ms: float) -> None:
+        """Something moves: was what was followed known again at once?"""
+        if self._again_ms is None:
+            return
+        took_ms, self._again_ms = t_ms - self._again_ms, None
+        if took_ms <= FOUND_AGAIN_MS:
+            self._lapse_ms = max(LAPSE_MS, self._lapse_ms * EASES)
+        elif took_ms <= STILL_THERE_MS:
+            self._lapsed_until_ms = t_ms + self._lapse_ms
+            self._lapse_ms = min(LONGEST_LAPSE_MS, 2 * self._lapse_ms)
 
     def candidate(self, t_ms: float) -> None:
         """A picture was glanced at and kept, to be looked at if something stirs before the next look."""
@@ -232,6 +252,8 @@ class Attention:
 
     def follow(self, t_ms: float) -> None:
         """Told when all up to now has been decoded: what moves is followed from here on, if it can be."""
+        if t_ms < self._lapsed_until_ms:
+            return
         if self._policy.allowed and self._settled and self.keys_are_close and max(self._intervals) <= CLOSE_KEYS_MS:
             self._following_since_ms = t_ms
 
@@ -244,7 +266,7 @@ class Attention:
         if t_ms + apart_ms - self._looked_ms <= CLOSE_KEYS_MS:
             return False
         self._following_since_ms = None
-        self._settled, self._step_ms = False, AGAIN_STEP_MS
+        self._settled, self._step_ms, self._again_ms = False, AGAIN_STEP_MS, t_ms
         self._stirred_ms = t_ms  # it moved when it was looked at last
         return True
 

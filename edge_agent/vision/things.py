@@ -192,7 +192,7 @@ def _same_place(last: Blob, blob: Blob) -> bool:
 def _on_its_way(track: Track, blob: Blob, dt_s: float) -> float:
     """How well a blob fits a proven thing that went on as it did for so long, 0..1."""
     last = track.blob
-    if not (track.confirmed and track.came_far() and 0.25 < blob.area / max(1.0, last.area) < 4.0):
+    if not (track.confirmed and 0.25 < blob.area / max(1.0, last.area) < 4.0):
         return 0.0
     ahead_x, ahead_y = track.velocity[0] * dt_s, track.velocity[1] * dt_s
     length = max(last.x1 - last.x0, last.y1 - last.y0, blob.x1 - blob.x0, blob.y1 - blob.y0)
@@ -353,6 +353,7 @@ class Things:
         if dt_s > FORGET_S:
             if self._unwatched(track, now_s):
                 pace = (blob.cx - track.x) / dt_s, (blob.cy - track.y) / dt_s
+                track.reach = max(track.reach, math.hypot(blob.cx - track.x, blob.cy - track.y))
             track.birth_s, track.shown_s = now_s, math.inf
             track.x, track.y = blob.cx, blob.cy
             track.blob = blob

@@ -233,3 +233,26 @@ def test_whoever_was_followed_and_is_gone_is_waited_for_closely() -> None:
     stream.play(1.0, "none")
     assert stream.attention.level(stream.now_ms) == "awake"
     assert len(stream.looks) - looks_before >= 5
+
+
+def known_again_late(stream: Stream) -> float:
+    """What is followed is only found again a while after a key frame; returns for how long it is watched then."""
+    attention = stream.attention
+    while not attention.following:
+        followed(stream, stream.step_ms / 1000)
+    attention.looks_again(stream.now_ms + 3_000, is_key=False)
+    stream.number += round(3_000 / stream.step_ms)
+    stream.play(1.0, "none")
+    began_ms = stream.now_ms
+    while not attention.following:
+        followed(stream, stream.step_ms / 1000)
+    return (stream.now_ms - began_ms) / 1000
+
+
+def test_what_is_not_known_again_at_once_is_watched_for_a_while_and_twice_as_long_the_next_time() -> None:
+    stream = Stream(Attention(RestPolicy()))
+    stream.play(8, "some")
+    assert known_again_late(stream) == pytest.approx(10, abs=2.1)
+    assert known_again_late(stream) == pytest.approx(20, abs=2.1)
+    followed(stream, 60)
+    assert known_again_late(stream) == pytest.approx(10, abs=2.1), "found at once many times since"
