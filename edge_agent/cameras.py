@@ -120,6 +120,7 @@ def build_camera(
             stop=stop,
             on_packet=recorder.on_packet if copies else None,
             on_frame=lookout.on_frame if looks else None,
+            stands_out=lookout.stands_out,
             attention=Attention(SMALL_STREAM if stream == "sub" else RestPolicy()) if looks else None,
             on_state=_follow(stream, lookout, recorder, copies=copies, looks=looks),
             deadlines=deadlines,

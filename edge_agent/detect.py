@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_agent.camera.attention import Attention, RestPolicy
 from edge_agent.camera.frames import Frame, Interest
-from edge_agent.camera.gaze import Gaze, Look, Seen
+from edge_agent.camera.gaze import Gaze, Look, Seen, StandsOut
 from edge_agent.camera.reader import Deadlines, Moments, StopWish, open_reader
 from edge_agent.camera.source import SourceAddress
 from edge_agent.camera.unavailable import CameraUnavailable, Reason
@@ -130,7 +130,10 @@ def detect(
         on_picture(Judged(seen.looked - 1, frame, t_ms, observation, tracker.told, health.active, detector.mask))
         return interest(observation, tracker)
 
-    watched = watch(address, look, RecordedTime(), all_frames=all_frames, seen=seen)
+    def stands_out(frame: Frame) -> bool:
+        return detector.stands_out(frame.luma)
+
+    watched = watch(address, look, stands_out, RecordedTime(), all_frames=all_frames, seen=seen)
     tell(tracker.lost(t_ms))
     cpu_s = time.process_time() - began_cpu_s
     return Summary(
@@ -156,6 +159,7 @@ class Watched:
 def watch(
     address: SourceAddress,
     look: Look,
+    stands_out: StandsOut,
     moments: Watching,
     *,
     all_frames: bool,
@@ -171,7 +175,7 @@ def watch(
     seen = seen or Seen()
     reader = open_reader(address, Deadlines(), moments, moments)
     try:
-        gaze = Gaze(reader, None if all_frames else Attention(RestPolicy()), look, seen)
+        gaze = Gaze(reader, None if all_frames else Attention(RestPolicy()), look, seen, stands_out)
         try:
             for packet in reader.packets():
                 packets += 1

@@ -123,6 +123,10 @@ class Lookout:
         found = self._look_for_motion(frame) if self._looking else "none"
         return "some" if self._health.suspects else found
 
+    def stands_out(self, frame: Frame) -> bool:
+        """Whether a picture, which may be later than the next one, shows something: nothing is learned from it."""
+        return self._looking and self._detector.stands_out(frame.luma)
+
     def _look_for_motion(self, frame: Frame) -> Interest:
         observation = self._see_places(self._detector.look(frame.luma, frame.mono_ms))
         events = self._episodes.step(observation, frame.mono_ms)

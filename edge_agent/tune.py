@@ -107,6 +107,9 @@ class _Looks:
         self._tracker.step(observation, self.t_ms)
         return interest(observation, self._tracker)
 
+    def stands_out(self, frame: Frame) -> bool:
+        return any(detector.stands_out(frame.luma) for detector in self._detectors.values())
+
 
 def tune(address: SourceAddress, settings: MotionSettings, seconds: float, moments: Watching | None = None) -> Findings:
     """Watch, and find what would help. A file is read as fast as it goes, and again for each proposal.
@@ -120,7 +123,7 @@ def tune(address: SourceAddress, settings: MotionSettings, seconds: float, momen
     own_zones = all(zone.sensitivity is not None for zone in settings.zones) if settings.zones else False
     lower = () if own_zones else tuple(value for value in (settings.sensitivity - 1, settings.sensitivity - 2) if value)
     looks = _Looks(settings, tuple(value for value in lower if value > 0))
-    watched = watch(address, looks.look, moments, all_frames=False, longest_s=seconds)
+    watched = watch(address, looks.look, looks.stands_out, moments, all_frames=False, longest_s=seconds)
     if looks.last is None:
         raise CameraUnavailable("decode", f"{address}: gave no picture that can be decoded in {seconds:g} s")
     own = looks.seen.pop(settings.sensitivity)
@@ -129,7 +132,7 @@ def tune(address: SourceAddress, settings: MotionSettings, seconds: float, momen
         if not is_file:
             return None
         again = _Looks(changed, beside=())
-        watch(address, again.look, RecordedTime(), all_frames=False, longest_s=seconds)
+        watch(address, again.look, again.stands_out, RecordedTime(), all_frames=False, longest_s=seconds)
         return len(alarms_of(again.seen[changed.sensitivity], changed))
 
     return Findings(

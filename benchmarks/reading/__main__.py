@@ -73,7 +73,7 @@ def read(path: Path, attention: Attention | None) -> tuple[list[Found], Seen]:
             found[-1] = Found(found[-1].start_s, frame.mono_ms / 1000, found[-1].told_s)
         return interest(observation, tracker)
 
-    gaze = Gaze(reader, attention, look, seen)
+    gaze = Gaze(reader, attention, look, seen, lambda frame: detector.stands_out(frame.luma))
     with suppress(CameraUnavailable):  # played to its end
         for packet in reader.packets():
             gaze.take(packet)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from edge_agent.camera.attention import Attention
-from edge_agent.camera.gaze import Gaze, Look, Seen
+from edge_agent.camera.gaze import Gaze, Look, Seen, StandsOut
 from edge_agent.camera.packets import Packet, StreamInfo
 from edge_agent.camera.reader import Deadlines, Moments, Reader, StopWish, open_reader
 from edge_agent.camera.source import SourceAddress
@@ -53,6 +53,7 @@ class Capture:
         stop: StopWish,
         on_packet: PacketHandler | None,
         on_frame: Look | None = None,
+        stands_out: StandsOut = lambda _: True,
         attention: Attention | None = None,
         on_state: Callable[[State, CameraUnavailable | None], None] | None = None,
         deadlines: Deadlines | None = None,
@@ -64,6 +65,7 @@ class Capture:
         self._stop = stop
         self._on_packet = on_packet
         self._on_frame = on_frame
+        self._stands_out = stands_out
         self._attention = attention
         self._on_state = on_state
         self._deadlines = deadlines or Deadlines()
@@ -150,7 +152,9 @@ class Capture:
         # bit never sends one: it is looked at after a while, though nothing of it can be recorded.
         waits_for_key = True
         gives_up_ms = self._clock.mono_ms() + _LONGEST_GOP_MS
-        gaze = None if self._on_frame is None else Gaze(reader, self._attention, self._on_frame, self._seen)
+        gaze = None
+        if self._on_frame is not None:
+            gaze = Gaze(reader, self._attention, self._on_frame, self._seen, self._stands_out)
         jumps = 0
         for packet in self._until_end(reader, gaze):
             pulse.beat()

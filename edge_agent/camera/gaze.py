@@ -10,13 +10,15 @@ from dataclasses import dataclass
 
 from edge_agent.camera.attention import KEYS_APART_MS, LONGEST_REST_MS, UNSEEN_MS, Attention
 from edge_agent.camera.frames import Frame, Interest
-from edge_agent.camera.glance import Glance, cells_of
+from edge_agent.camera.glance import Cells, Glance, cells_of
 from edge_agent.camera.packets import Packet
 from edge_agent.camera.reader import Reader
 from edge_agent.camera.unavailable import CameraUnavailable
 
 Look = Callable[[Frame], Interest]
 """Looks at a picture and says what it is worth."""
+StandsOut = Callable[[Frame], bool]
+"""Whether a picture, of any time, may show something in the scene; nothing is learned from it."""
 
 _HOPELESS_DECODE_ERRORS = 50  # in a row: the decoder and the stream do not fit any more
 
@@ -36,11 +38,19 @@ class Seen:
 class Gaze:
     """One stream's. Use it in the thread of its reader."""
 
-    def __init__(self, reader: Reader, attention: Attention | None, look: Look, seen: Seen) -> None:
-        """`attention` None: every picture is decoded and looked at."""
+    def __init__(
+        self,
+        reader: Reader,
+        attention: Attention | None,
+        look: Look,
+        seen: Seen,
+        stands_out: StandsOut = lambda _: True,
+    ) -> None:
+        """`attention` None: every picture is decoded and looked at. `stands_out` is asked where a glance differs."""
         self._reader = reader
         self._attention = attention
         self._look = look
+        self._stands_out = stands_out
         self._seen = seen
         seen.errors_in_a_row = 0
         self._glance = Glance()
@@ -77,7 +87,7 @@ class Gaze:
         else:
             self._kept.clear()
         frames = self._decoded(packet)
-        if told and frames and self._key_glance.would_differ(cells_of(frames[-1].luma)):
+        if told and frames and self._would_wake(frames[-1]):
             attention.noticed(packet.mono_ms)
         for frame in frames:
             self._consider(attention, frame)
@@ -105,8 +115,7 @@ class Gaze:
             self._follow_back(attention, packet.mono_ms)
         elif packet.is_key and since_ms >= KEYS_APART_MS:
             frame = self._key_picture(packet)
-            cells = None if frame is None else cells_of(frame.luma)
-            if frame is None or cells is None or self._key_glance.differs(cells):
+            if frame is None or self._wakes(cells := cells_of(frame.luma), frame):
                 self._follow_back(attention, packet.mono_ms)
                 return
             self._kept = [packet]
@@ -136,7 +145,15 @@ class Gaze:
             self._reader.restart_decoder(self._looked_ms)
         behind, self._peeked = self._kept[self._peeked :], len(self._kept)
         frames = [frame for packet in behind for frame in self._decoded(packet)[-1:]][-1:]
-        return any(self._key_glance.would_differ(cells_of(frame.luma)) for frame in frames)
+        return any(self._would_wake(frame) for frame in frames)
+
+    def _wakes(self, cells: Cells, frame: Frame) -> bool:
+        """Whether a key frame shows something new: what wind or clouds do to a cheap glance is asked again."""
+        return self._key_glance.differs(cells) and self._stands_out(frame)
+
+    def _would_wake(self, frame: Frame) -> bool:
+        """The same of a picture that is no key frame."""
+        return self._key_glance.would_differ(cells_of(frame.luma)) and self._stands_out(frame)
 
     def _follow_back(self, attention: Attention, now_ms: float) -> None:
         attention.wake(now_ms)
@@ -202,7 +219,7 @@ class Gaze:
                 attention.candidate(now_ms)
         if frame.is_key and now_ms - self._key_glanced_ms >= KEYS_APART_MS:
             self._key_glanced_ms = now_ms
-            if self._key_glance.differs(cells_of(frame.luma)):
+            if self._wakes(cells_of(frame.luma), frame):
                 attention.noticed(now_ms)
             self._key_glance.keep(now_ms)
 

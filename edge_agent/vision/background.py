@@ -238,6 +238,21 @@ class Background:
             cv2.copyTo(cv2.min(from_older, self.difference), as_before, self.difference)
         return perhaps
 
+    def differing_in(self, small: Image) -> int:
+        """How many pixels of another picture (uint8 at working size) differ from the scene: nothing is taken in."""
+        lit = light.match(light.cells_of(small).astype(np.float32), self._cells, self._seen_cells, small.shape[0])
+        if lit.changed_share > SAME_SCENE:
+            return small.size
+        if lit.rows is not None:
+            small = cv2.convertScaleAbs(small / lit.rows)
+        expected = cv2.convertScaleAbs(self._mean, alpha=lit.gain, beta=lit.offset)
+        differs = cv2.compare(cv2.absdiff(small, expected), self._limit, cv2.CMP_GT)
+        if self._has_older:
+            from_older = cv2.absdiff(small, cv2.convertScaleAbs(self._older, alpha=lit.gain, beta=lit.offset))
+            as_before = cv2.bitwise_and(cv2.compare(from_older, self._limit, cv2.CMP_LE), self._older_known)
+            differs = cv2.subtract(differs, as_before)
+        return cv2.countNonZero(differs)
+
     def clearly(self) -> Image:
         """uint8 mask, 255 where this frame differs by far more than its pixels waver."""
         return cv2.compare(self.difference, self._clear_limit, cv2.CMP_GT)

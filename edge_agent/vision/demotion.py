@@ -33,6 +33,8 @@ STAYS = 0.1
 """Of the picture: what moved less in a minute than this, or than its own width, stays."""
 STRAIGHT = 0.6
 """Shorter parts of its way than this, as the crow flies, are to and fro."""
+MOMENT_MS = 3_000.0
+"""What sways turns back within this."""
 OUTSIDE = 0.5
 """A thing is outside with more than this part of its box."""
 FARTHER, LARGER = 1.5, 2.5
@@ -80,9 +82,14 @@ class _Way:
         return net >= max(STAYS, self.width) and net >= STRAIGHT * self.length
 
     def stays(self) -> bool:
-        """Whether it surely got nowhere. What is broken off, or goes to and fro with breaks, may have passed."""
+        """Whether it surely got nowhere. What went straight for a moment, and what was not watched all the while, may
+        have passed: a car close by crosses less than its own width in the moment that it takes.
+        """
+        lasted_ms = self.last_ms - self.began_ms
         if self.broken:
-            return self.reach < max(STAYS, self.width) and self.last_ms - self.began_ms >= _GONE_NOWHERE_MS
+            return self.reach < max(STAYS, self.width) and lasted_ms >= _GONE_NOWHERE_MS
+        if lasted_ms < MOMENT_MS and self.net() >= STRAIGHT * self.length:
+            return False
         return not self.passes()
 
 

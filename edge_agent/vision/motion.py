@@ -34,6 +34,8 @@ GHOST_S = 0.7
 GONE = -0.3
 """A patch that stands still so long and has less contour than the scene had there shows that something has left."""
 OUTLINE = np.ones((7, 7), np.uint8)
+STANDS_OUT = 0.25
+"""Of the least that a thing measures: so much of one that comes in over the edge is enough to look closer."""
 LONGEST_STEP_S = 5.0
 """Frames further apart are taken for this: what went on between them is not known."""
 
@@ -127,6 +129,18 @@ class MotionDetector:
         view.things.hold(scene, now_s)
         self._learn(view, found, differs, active, now_s, dt_s)
         return self._observation(view, t_ms, now_s)
+
+    def stands_out(self, luma: Image) -> bool:
+        """Whether a picture, of any time, shows something that the scene does not; nothing is learned from it.
+
+        `luma` as for `look`. True also where that cannot be said. Light is no difference, nor is what a pixel does by
+        itself; whether what differs moves is not asked.
+        """
+        view = self._view
+        if view is None or self._size != luma.shape[::-1] or not view.scene.ready:
+            return True
+        small = cv2.blur(_shrunk(luma, view.width, view.height), (3, 3))
+        return view.scene.differing_in(small) >= STANDS_OUT * view.places.least_area
 
     def mask(self) -> Image:
         """(H, W) uint8 of the last frame at its own size: 255 where something moves, else 0."""
