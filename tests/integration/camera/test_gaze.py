@@ -170,3 +170,17 @@ def test_people_who_walk_for_long_make_one_episode_at_a_part_of_the_cost(tmp_pat
     assert abs(start_ms - whole_start_ms) <= 200
     assert abs(end_ms - whole_end_ms) <= 2_000, "half way between two key frames, give or take half of it and a step"
     assert decoded[False] < 0.6 * decoded[True]
+
+
+def test_what_a_glance_finds_at_rest_is_followed_back_only_where_it_stands_out(street: Path) -> None:
+    decoded = {}
+    for stands_out in (True, False):
+        now, seen = RecordedTime(), Seen()
+        reader = open_reader(SourceAddress.parse(str(street)), Deadlines(), now, now)
+        gaze = Gaze(reader, Attention(RestPolicy()), Watcher([]).look, seen, lambda _, answer=stands_out: answer)
+        with suppress(CameraUnavailable):  # played to its end
+            for packet in reader.packets():
+                gaze.take(packet)
+        reader.close()
+        decoded[stands_out] = seen.decoded
+    assert decoded[False] < 0.7 * decoded[True]

@@ -201,7 +201,7 @@ def test_a_flag_that_is_only_looked_at_now_and_then_is_demoted_all_the_same(watc
 def test_cars_that_pass_close_by_demote_no_place_though_each_is_seen_only_for_a_moment(watch: Watch) -> None:
     for number in range(60):
         wide = 0.42
-        steps = (thing(10 + number, box_at(0.5 + 0.1 * n, 0.7, wide, 0.3)) for n in range(4))
+        steps = (thing(10 + number, box_at(0.5 + 0.1 * n, 0.7, wide, 0.4)) for n in range(4))
         watch.see((region,) for region in steps)
         watch.calm(14)
     assert watch.demotion.places == ()
