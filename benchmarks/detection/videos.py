@@ -20,18 +20,21 @@ SUFFIXES = {".mp4", ".avi", ".mkv", ".mov"}
 
 
 def frames(path: Path) -> Iterator[Frame]:
-    """All frames of a file in order of presentation."""
+    """All frames of a file in order of presentation.
+
+    AVI files stamp packets as they are decoded: the times in order are then the times of the pictures in order.
+    """
+    with av.open(str(path)) as container:
+        packets = list(container.demux(container.streams.video[0]))
+    stamps = sorted(packet.pts for packet in packets if packet.size and packet.pts is not None)
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
-        first_s: float | None = None
+        rate, unit_s = float(stream.average_rate or 25), float(stream.time_base or 1)
         last_s = -1.0
         for number, frame in enumerate(container.decode(stream)):
-            rate = float(stream.average_rate or 25)
-            at_s = frame.time if frame.time is not None else number / rate
-            first_s = at_s if first_s is None else first_s
-            # Some AVI files carry no order of presentation: frames then count at their rate.
-            last_s = max(at_s - first_s, last_s + 0.001)
+            at_s = (stamps[number] - stamps[0]) * unit_s if number < len(stamps) else number / rate
+            last_s = max(at_s, last_s + 0.001)
             plane = frame.planes[0]
             rows = np.frombuffer(bytes(plane), np.uint8).reshape(-1, plane.line_size)
             yield last_s, np.ascontiguousarray(rows[: frame.height, : frame.width])

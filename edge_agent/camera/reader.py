@@ -25,7 +25,8 @@ from edge_agent.camera.source import SourceAddress
 from edge_agent.camera.timeline import Timeline
 from edge_agent.camera.unavailable import CameraUnavailable
 
-_REMEMBERED_PACKETS = 64  # longer than any reorder depth (16) with room for repeated stamps
+_REMEMBERED_PACKETS = 64  # longer than any reorder depth with room for repeated stamps
+_DEEPEST_REORDER = 16  # pictures that H.264 and H.265 hold back at most
 _OWN_CLOCK = Fraction(1, 90_000)
 
 
@@ -71,7 +72,9 @@ class Reader:
         self._timeline = Timeline(time_base, jump_ms=max(deadlines.read_s, 1.0) * 1000.0)
         self.gather_s = 0.0
         self._held: list[Frame] = []
-        self._moments: dict[int | None, float] = {}
+        self._moments: dict[int | None, float] = {}  # of packets whose picture was not shown yet
+        self._last_shown_pts: int | None = None
+        self._stamped_as_decoded = False
         self._last_mono_ms = self.shown_ms = self._arrival_ms = clock.mono_ms()
         self._in_pieces: bool | None = None
         self._parameter_sets: frozenset[bytes] = frozenset()
@@ -184,18 +187,20 @@ class Reader:
         self._feed.close()
         self._feed = open_feed(self._address, self._deadlines, self._stop)
         self._use_decoder()
-        self._moments.clear()
+        self._forget_moments()
 
     def decode(self, packet: Packet) -> list[Frame]:
         """The pictures that this packet completes (none or several where a codec reorders)."""
         self._moments[packet.pts] = packet.mono_ms
-        if len(self._moments) > _REMEMBERED_PACKETS:
+        most = _DEEPEST_REORDER + 1 if self._stamped_as_decoded else _REMEMBERED_PACKETS
+        while len(self._moments) > most:
             del self._moments[next(iter(self._moments))]
         raw = av.Packet(packet.data)
         raw.pts, raw.dts, raw.time_base, raw.is_keyframe = packet.pts, packet.dts, packet.time_base, packet.is_key
         try:
             pictures = self._decoder.decode(raw)
         except av.error.FFmpegError:
+            self._moments.pop(packet.pts, None)
             raise CameraUnavailable("decode", opening.undecodable(self._address)) from None
         held, self._held = self._held, []
         return held + [self._frame(picture) for picture in pictures]
@@ -218,8 +223,12 @@ class Reader:
         if self._decoder.is_open:
             self._decoder.flush_buffers()
         self._held.clear()
-        self._moments.clear()
+        self._forget_moments()
         self.shown_ms = shown_ms
+
+    def _forget_moments(self) -> None:
+        self._moments.clear()
+        self._last_shown_pts = None
 
     def flush(self) -> list[Frame]:
         """The pictures that the decoder still holds back for reordering; ask once, when `packets()` has ended."""
@@ -229,17 +238,29 @@ class Reader:
         return held
 
     def _frame(self, picture: av.VideoFrame) -> Frame:
-        mono_ms = self._moments.get(picture.pts, 0.0) if picture.pts is not None else self._last_mono_ms
+        pts = self._shown_pts(picture.pts)
+        mono_ms = self._moments.pop(pts, 0.0) if pts is not None else self._last_mono_ms
         self.shown_ms = max(mono_ms, self.shown_ms)  # who looks must never see time run backwards
         return Frame(
             luma=luma_of(picture),
             mono_ms=self.shown_ms,
-            pts=picture.pts,
+            pts=pts,
             width=picture.width,
             height=picture.height,
             is_key=picture.key_frame,
             to_bgr=lambda: _as_bytes(picture, "bgr24"),
         )
+
+    def _shown_pts(self, pts: int | None) -> int | None:
+        """A picture's stamp; where stamps turn out to be of the order of decoding (AVI), the earliest yet unused."""
+        if pts is None:
+            return None
+        if self._last_shown_pts is not None and pts < self._last_shown_pts:
+            self._stamped_as_decoded = True
+        self._last_shown_pts = pts
+        if self._stamped_as_decoded:
+            return min((stamp for stamp in self._moments if stamp is not None), default=pts)
+        return pts
 
 
 def open_reader(

@@ -82,6 +82,20 @@ def test_the_last_pictures_of_a_file_are_looked_at_though_the_codec_reorders(tmp
     reader.close()
 
 
+def test_pictures_of_a_file_that_stamps_them_in_order_of_decoding_come_at_their_own_times(tmp_path: Path) -> None:
+    """AVI says only when a packet is decoded: a reordering codec's pictures are shown in that order of times all the
+    same."""
+    source = video.encode(tmp_path / "s.avi", stamps_ms=range(0, 2000, 40), gop=10, b_frames=2)
+    reader = _open(source)
+    seen = [frame.mono_ms for packet in _first(reader, 50) for frame in reader.decode(packet)]
+    seen += [frame.mono_ms for frame in reader.flush()]
+    reader.close()
+    steps = [round(b - a) for a, b in itertools.pairwise(seen)]
+    assert len(seen) == 50
+    assert set(steps[5:-1]) == {40}, steps  # the last packet has a stamp that FFmpeg guesses
+    assert round(seen[-2] - seen[0]) == 48 * 40
+
+
 def test_luma_is_a_view_of_the_right_size_whatever_the_width(tmp_path: Path) -> None:
     for size in ((64, 48), (50, 38), (322, 242)):
         reader = _open(video.encode(tmp_path / "s.mp4", stamps_ms=(0, 100), size=size))
