@@ -112,7 +112,7 @@ class MotionDetector:
         if not scene.ready:
             view.foreground = view.nothing
             scene.rest(dt_s)
-            view.unrest.rest(dt_s)
+            view.unrest.wait(dt_s)
             return Observation(t_ms, ready=False)
         if cv2.countNonZero(differs) < view.places.least_area and not view.things.tracks:
             view.foreground = view.nothing

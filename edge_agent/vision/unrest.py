@@ -20,6 +20,8 @@ FORGET_S = 120.0
 FIRST_S = 1.0
 KNOWN_S = 3.5
 """A scene is unknown for the first second, and known well enough soon after the third."""
+CALM_S = 1.0
+"""So long a scene in which nothing stirs at all must be looked at to be known: leaves sway about once a second."""
 LEAST_SHARE = 26
 """A tenth of a cell's pixels (of 255) must stir for the cell to count."""
 CALM = 0.05
@@ -39,16 +41,25 @@ class Unrest:
         self._half_size = (shape[1] // 2, shape[0] // 2)
         self._watched_s = 0.0
         self._resting_s = 0.0
+        self._calm_s = 0.0
+        self._longest_calm_s = 0.0
         self._restless = 0
 
     @property
     def unknown(self) -> float:
         """How little is known yet of where the scene is restless: 1 at the start, 0 after a few seconds."""
-        return min(1.0, max(0.0, (KNOWN_S - self._watched_s - self._resting_s) / (KNOWN_S - FIRST_S)))
+        by_time = (KNOWN_S - self._watched_s - self._resting_s) / (KNOWN_S - FIRST_S)
+        return min(1.0, max(0.0, min(by_time, 1.0 - self._longest_calm_s / CALM_S)))
+
+    def wait(self, dt_s: float) -> None:
+        """The scene is not known well enough yet to tell what stirs."""
+        self._resting_s += dt_s
 
     def rest(self, dt_s: float) -> None:
         """Nothing stirred for `dt_s`."""
         self._resting_s += dt_s
+        self._calm_s += dt_s
+        self._longest_calm_s = max(self._longest_calm_s, self._calm_s)
 
     def see(self, stirring: Image, dt_s: float) -> None:
         """Takes in what stirs (uint8 mask at working size) and is no proven thing."""
@@ -57,6 +68,7 @@ class Unrest:
             self._share *= np.float32(math.exp(-self._resting_s / min(FORGET_S, max(FIRST_S, self._watched_s))))
             self._resting_s = 0.0
         self._watched_s += dt_s
+        self._calm_s = 0.0
         stirs = cells_of(stirring) > LEAST_SHARE
         # At first a plain average over the time watched, so that a windy scene is known after a second or two.
         rise = 1.0 - math.exp(-dt_s / min(LEARN_S, max(FIRST_S, self._watched_s)))

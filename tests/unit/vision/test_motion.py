@@ -204,6 +204,13 @@ def test_who_rides_in_over_the_edge_is_found_at_once() -> None:
     assert first_moving(seen).t_ms <= 3400
 
 
+def test_who_rides_in_just_after_a_calm_start_is_found_as_soon_as_later() -> None:
+    scene, detector = Scene(), MotionDetector(MotionSettings())
+    look_at_empty(detector, scene, seconds=2.0, fps=25.0)
+    seen = [detector.look(ridden(scene, -30 + (t_ms / 1000 - 2.0) * 160), t_ms) for t_ms in times_ms(2, 25, 2.0)]
+    assert first_moving(seen).t_ms <= 2280
+
+
 def test_who_rides_out_from_behind_a_wall_is_found_before_leaving() -> None:
     scene, detector = Scene(), MotionDetector(MotionSettings())
     look_at_empty(detector, scene)
