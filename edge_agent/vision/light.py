@@ -18,6 +18,8 @@ FITS = 0.36
 """Grey levels: a picture whose median cell differs by less is in the same light."""
 CHANGED = 12.0
 """Grey levels: a cell that differs by more in any light is another."""
+BLANK = 8.0
+"""Grey levels: cells of a scene that differ by less among themselves show nothing by which a light could be told."""
 LEAST_FLICKER = 0.012
 """Gains of rows that differ by less are noise."""
 
@@ -57,13 +59,18 @@ def median(values: Image) -> float:
     return float(np.partition(values, middle)[middle])
 
 
-def _fitted(now: Image, was: Image) -> tuple[float, float]:
-    """Gain and offset of the whole picture: robust guesses first, then least squares over what fits."""
+def _fitted(now: Image, was: Image) -> tuple[float, float] | None:
+    """Gain and offset of the whole picture: robust guesses first, then least squares over what fits.
+
+    None where a blank scene (black before the first picture, a covered lens) became another at once.
+    """
     rise = now - was
     best = median(np.abs(rise))
     gain, offset = 1.0, 0.0
     if best < FITS:
         return gain, offset
+    if best >= CHANGED and float(np.ptp(np.percentile(was, (5.0, 95.0)))) < BLANK:
+        return None
     ratio = median((now + 4.0) / (was + 4.0))
     for try_gain, try_offset in ((ratio, 4.0 * (ratio - 1.0)), (1.0, median(rise))):
         trial = median(np.abs(now - try_gain * was - try_offset))
@@ -107,11 +114,12 @@ def _bands(now: Image, expected: Image, seen: Image, height: int) -> Image | Non
 def match(now: Image, was: Image, seen: Image, height: int) -> Light:
     """Compares cells of this frame with the scene's, both (h, w) float32; `seen` (bool) leaves out what is masked."""
     whole = bool(seen.all())
-    gain, offset = _fitted(now.ravel(), was.ravel()) if whole else _fitted(now[seen], was[seen])
+    fitted = _fitted(now.ravel(), was.ravel()) if whole else _fitted(now[seen], was[seen])
+    gain, offset = fitted or (1.0, 0.0)
     expected = was * np.float32(gain) + np.float32(offset)
     rows = None
     apart = np.abs(now - expected)
-    if median(apart.ravel() if whole else apart[seen]) >= FITS:
+    if fitted is not None and median(apart.ravel() if whole else apart[seen]) >= FITS:
         rows = _bands(now, expected, seen, height)
         if rows is not None:
             expected *= rows[CELL // 2 :: CELL][: len(expected)]

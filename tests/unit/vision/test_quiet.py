@@ -71,6 +71,26 @@ def test_a_switched_infrared_filter_is_a_global_change_and_no_motion() -> None:
     assert all(observation.ready for observation in observations[20:])
 
 
+@pytest.mark.parametrize("blank", [16, 0, 128])
+def test_a_picture_that_comes_after_blank_ones_is_another_scene(blank: int) -> None:
+    """A stream that starts black (or green or grey, as decoders without a key frame have it), then a plain road."""
+    random, detector = np.random.default_rng(3), MotionDetector(MotionSettings())
+    road = np.full((180, 320), 105.0)
+    road[84:96, 26:138] = road[40:50, 190:240] = 190.0
+    road[150:] += 8.0
+    seen = [detector.look(np.full(road.shape, blank, np.uint8), t_ms) for t_ms in times_ms(1.0, 25)]
+    for t_ms in times_ms(4.0, 25, 1.0):
+        shown, left = road.copy(), round((t_ms / 1000 - 2.5) * 80)
+        if left > 0:
+            shown[60:120, max(0, left - 30) : left] = np.tile([30.0, 60.0], 15)[-left:]
+        noisy = shown + random.normal(0, 1.5, shown.shape)
+        seen.append(detector.look(np.clip(noisy, 0, 255).astype(np.uint8), t_ms))
+    found = first_moving(seen)
+    assert 2500 < found.t_ms <= 2900
+    assert found.since_ms is not None
+    assert found.since_ms >= 2500
+
+
 def test_a_slow_cloud_moves_nothing() -> None:
     scene, detector = Scene(), MotionDetector(MotionSettings())
     look_at_empty(detector, scene)
