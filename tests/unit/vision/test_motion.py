@@ -89,6 +89,21 @@ def test_who_stops_and_stirs_stays_seen_and_leaves_no_ghost() -> None:
     assert not any(after)
 
 
+def test_who_walks_on_while_no_picture_comes_and_then_stands_is_still_the_same() -> None:
+    scene, detector, random = Scene(seed=4), MotionDetector(MotionSettings()), np.random.default_rng(4)
+    look_at_empty(detector, scene)
+    seen = []
+    for t_ms in times_ms(9.0, 10, 3.0):
+        if 4000 < t_ms < 5000:
+            continue
+        picture, at_s = scene.empty(), t_ms / 1000 - 3.0
+        sway = random.integers(-1, 2)
+        scene.paint(picture, -10 + 45 * min(at_s, 2.0) + sway, 100, 24, 80, 30.0)  # cut off by the lower edge
+        seen.append(detector.look(scene.shoot(picture), t_ms))
+    standing = [observation.moving for observation in seen if observation.t_ms >= 5100]
+    assert sum(standing) >= 0.9 * len(standing)
+
+
 def test_what_was_there_from_the_start_and_leaves_makes_no_lasting_ghost() -> None:
     scene, detector = Scene(), MotionDetector(MotionSettings())
     late = []

@@ -38,6 +38,13 @@ def test_what_is_left_to_be_seen_of_a_body_is_the_body() -> None:
     assert things.moving(at_s + 0.1)
 
 
+def test_a_time_without_pictures_loses_nobody() -> None:
+    things = Things(SHAPE[1], SHAPE[0], Weather(SHAPE))
+    at_s = walked(things)
+    things.follow([blob(170, 60, 40, 100)], at_s + 1.0, 0.0)
+    assert things.moving(at_s + 1.0)
+
+
 def test_a_large_body_does_not_make_the_rest_of_the_scene_restless_to_itself() -> None:
     unrest, body = Unrest(SHAPE), np.zeros(SHAPE, np.uint8)
     body[16:176, 200:304] = 255
