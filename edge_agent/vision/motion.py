@@ -125,7 +125,7 @@ class MotionDetector:
         active = scene.active()
         found = patches.cut(scene, differs, active, view.foreground, view.unrest, view.places.least_area)
         view.foreground = found.mask
-        view.things.follow(found.blobs, now_s, view.unrest.unknown)
+        view.things.follow(found.blobs, now_s, view.unrest)
         view.things.hold(scene, now_s)
         self._learn(view, found, differs, active, now_s, dt_s)
         return self._observation(view, t_ms, now_s)

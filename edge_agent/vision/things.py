@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from edge_agent.vision.observation import UNWATCHED_MS
+from edge_agent.vision.unrest import Unrest
 from edge_agent.vision.weather import Weather
 
 Image = NDArray[Any]
@@ -141,6 +142,8 @@ class Track:
     velocity: tuple[float, float] = field(default=(0.0, 0.0))
     number: int = 0
     """Its own among all tracks of the camera."""
+    known: Image | None = None
+    """Where the scene was restless at its birth (`Unrest.memory`)."""
     shown_s: float = math.inf
     """When its first pixels differed, where that was before they were believed; else its birth."""
 
@@ -157,6 +160,12 @@ class Track:
         """Pixels by which a side of it has moved outwards since the start of the window."""
         x0, y0, x1, y1 = self.first_box
         return max(x0 - self.blob.x0, self.blob.x1 - x1, y0 - self.blob.y0, self.blob.y1 - y1)
+
+    def looms(self, least: float) -> bool:
+        """Whether its outline moved outwards by `least` pixels on both sides, and up or down: it comes nearer."""
+        x0, y0, x1, y1 = self.first_box
+        aside = min(x0 - self.blob.x0, self.blob.x1 - x1)
+        return min(aside, max(y0 - self.blob.y0, self.blob.y1 - y1)) >= least
 
     def open_window(self, now_s: float) -> None:
         """Displacement counts from here."""
@@ -266,9 +275,9 @@ class Things:
         """Whether nobody looked at a proven thing until a moment ago: what stirs may be that, not yet known again."""
         return now_s - self._away_s < COMING_BACK_S
 
-    def follow(self, blobs: Sequence[Blob], now_s: float, unknown: float) -> None:
-        """Continues, begins and drops tracks with one frame's blobs; `unknown` (0..1) is how restless the scene is."""
-        self._unknown = unknown
+    def follow(self, blobs: Sequence[Blob], now_s: float, unrest: Unrest) -> None:
+        """Continues, begins and drops tracks with one frame's blobs; `unrest` is where the scene is restless."""
+        self._unknown = unrest.unknown
         if any(track.confirmed and self._unwatched(track, now_s) for track in self.tracks):
             self._away_s = now_s
         pairs = [
@@ -314,6 +323,7 @@ class Things:
             track.restless, track.number = blob.restless, self._begun
             if self._weather.bad >= 1.0 and now_s - self._before_s <= JUST_S:
                 track.shown_s = self._before_s  # only what differed in the frame before, too, is believed
+            track.known = unrest.memory()
             if b in heirs:
                 track.confirmed, track.proved_s = True, now_s
             self.tracks.append(track)
@@ -336,12 +346,13 @@ class Things:
                 above = math.log(track.blob.area) > self._usual
                 self._usual += USUAL_STEP * (USUAL_ABOVE if above else USUAL_ABOVE - 1.0)
 
-    def _wary(self, blob: Blob, restless: float) -> float:
+    def _wary(self, blob: Blob, restless: float, elsewhere: float | None = None) -> float:
         """How much more than in a still place it takes to prove a thing, 0..1."""
+        elsewhere = blob.elsewhere if elsewhere is None else elsewhere
         times_usual = math.log(blob.area) - self._usual
         explained = min(1.0, max(0.0, (3.0 - times_usual) / 2.0))
         # Only where weather makes many patches is their size known; one screen or flag says nothing of another.
-        return max(restless, ELSEWHERE * blob.elsewhere, self._unknown) * (1.0 - self._weather.bad * (1.0 - explained))
+        return max(restless, ELSEWHERE * elsewhere, self._unknown) * (1.0 - self._weather.bad * (1.0 - explained))
 
     @staticmethod
     def _lasts(track: Track, blob: Blob) -> bool:
@@ -395,7 +406,10 @@ class Things:
         blob = track.blob
         if self._may_be_litter(blob) or blob.structure < 0.1:
             return False
+        travelled = track.travelled()
         wary = self._wary(blob, track.restless)
+        if not track.confirmed and wary > 0.0 and travelled >= (STRAIGHT + RESTLESS_STRAIGHT) * track.path:
+            wary = min(wary, self._wary_at_birth(track))
         loose = track.lasting < 0.6 * (track.hits - 1)
         if not track.confirmed:
             crowded = min(6.0, self._crowd / 3.0) * min(1.0, 3.0 * wary)
@@ -404,25 +418,36 @@ class Things:
                 return False
             if track.strays > 0.2 * track.hits:
                 return False
-        travelled = track.travelled()
         length = max(blob.x1 - blob.x0, blob.y1 - blob.y0)
         brisk = 0.0
         if not track.confirmed:
             pace = track.path / (length * max(0.01, now_s - track.first_s))
             brisk = min(1.0, max(0.0, (pace - BRISK[0]) / (BRISK[1] - BRISK[0])))
-            if now_s - track.birth_s < least_s + SUDDEN_S * brisk * self._is_inside(track.first_box):
+            if now_s - track.birth_s < least_s + SUDDEN_S * brisk * self._came_up_inside(track, now_s):
                 return False
         fastest = SMALL_FASTEST if blob.area < SMALL_SHARE * self._width * self._height else FASTEST
         if not track.confirmed and travelled > fastest * length * (now_s - track.first_s):
             return False
+        need = LEAST_TRAVEL + (TRAVEL_SHARE + RESTLESS_TRAVEL_SHARE * wary) * blob.size
+        if track.confirmed and track.looms(0.5 * need):
+            return True
         straight = max(STRAIGHT + RESTLESS_STRAIGHT * wary, STRAIGHT + (BRISK_STRAIGHT - STRAIGHT) * brisk)
         if travelled < max(0.75 if loose else 0.0, straight) * track.path:
             return False
-        need = LEAST_TRAVEL + (TRAVEL_SHARE + RESTLESS_TRAVEL_SHARE * wary) * blob.size
         return travelled >= need and track.grown() >= need
 
-    def _is_inside(self, box: tuple[int, int, int, int]) -> bool:
-        return box[0] > 1 and box[1] > 1 and box[2] < self._width - 1 and box[3] < self._height - 1
+    def _wary_at_birth(self, track: Track) -> float:
+        if track.known is None:
+            return 1.0
+        blob = track.blob
+        return self._wary(blob, *Unrest.before(track.known, blob.x0, blob.y0, blob.x1, blob.y1))
+
+    def _came_up_inside(self, track: Track, now_s: float) -> bool:
+        """Whether it was not yet outside one frame before it was seen first."""
+        frame_s = (now_s - track.birth_s) / max(1, track.hits - 1)
+        dx, dy = track.velocity[0] * frame_s, track.velocity[1] * frame_s
+        x0, y0, x1, y1 = track.first_box
+        return x0 - dx > 1 and y0 - dy > 1 and x1 - dx < self._width - 1 and y1 - dy < self._height - 1
 
     def dazzle(self, now_s: float) -> list[Track]:
         """The scene is learned anew. Returns the proven things that stood there just before."""

@@ -65,7 +65,9 @@ class Unrest:
         """Takes in what stirs (uint8 mask at working size) and is no proven thing."""
         if self._resting_s:
             self._watched_s += self._resting_s
-            self._share *= np.float32(math.exp(-self._resting_s / min(FORGET_S, max(FIRST_S, self._watched_s))))
+            self._share = self._share * np.float32(
+                math.exp(-self._resting_s / min(FORGET_S, max(FIRST_S, self._watched_s)))
+            )
             self._resting_s = 0.0
         self._watched_s += dt_s
         self._calm_s = 0.0
@@ -73,8 +75,25 @@ class Unrest:
         # At first a plain average over the time watched, so that a windy scene is known after a second or two.
         rise = 1.0 - math.exp(-dt_s / min(LEARN_S, max(FIRST_S, self._watched_s)))
         fall = 1.0 - math.exp(-dt_s / min(FORGET_S, max(FIRST_S, self._watched_s)))
-        self._share += np.where(stirs, rise * (1.0 - self._share), -fall * self._share).astype(np.float32)
+        change = np.where(stirs, rise * (1.0 - self._share), -fall * self._share).astype(np.float32)
+        self._share = self._share + change  # anew: `memory` keeps what it was
         self._restless = int(np.count_nonzero(self._share > CALM))
+
+    def memory(self) -> Image:
+        """What is known now, for `before`."""
+        return self._share
+
+    @staticmethod
+    def before(memory: Image, x0: int, y0: int, x1: int, y1: int) -> tuple[float, float]:
+        """How restless a box of pixels and the rest of the scene were when that was known, 0..1 each.
+
+        Who stirs for a second where nothing stirred makes the place restless; that is not held against them.
+        """
+        rows, columns = slice(y0 // CELL, -(-y1 // CELL)), slice(x0 // CELL, -(-x1 // CELL))
+        around = memory[max(0, rows.start - 1) : rows.stop + 1, max(0, columns.start - 1) : columns.stop + 1]
+        level = np.clip((cv2.dilate(around, AROUND) - CALM) / (RESTLESS - CALM), 0.0, 1.0)
+        outside = np.count_nonzero(memory > CALM) - np.count_nonzero(memory[rows, columns] > CALM)
+        return float(level.mean()), min(1.0, ALL_OVER * outside / memory.size)
 
     def beyond(self, x0: int, y0: int, x1: int, y1: int) -> float:
         """How restless the scene is outside of a box of pixels, 0..1.

@@ -237,6 +237,26 @@ def test_who_rides_out_from_behind_a_wall_is_found_before_leaving() -> None:
     assert first_moving(seen).t_ms <= 3800
 
 
+def test_who_rides_in_so_quickly_that_the_first_picture_shows_them_inside_is_found_at_once() -> None:
+    scene, detector = Scene(), MotionDetector(MotionSettings())
+    look_at_empty(detector, scene, fps=12.0)
+    seen = [detector.look(ridden(scene, 8 + (t_ms / 1000 - 3.0) * 220), t_ms) for t_ms in times_ms(1.2, 12, 3.0)]
+    assert first_moving(seen).t_ms <= 3350
+
+
+def test_who_comes_straight_towards_the_camera_is_found_soon_and_not_lost() -> None:
+    scene, detector = Scene(), MotionDetector(MotionSettings())
+    look_at_empty(detector, scene, fps=12.0)
+    seen = []
+    for t_ms in times_ms(6.0, 12, 3.0):
+        picture, at_s = scene.empty(), t_ms / 1000 - 3.0
+        height = 20 * 6.0 ** (at_s / 6)
+        scene.paint(picture, 160 - 0.2 * height, 50, round(0.4 * height), round(height), 25.0)  # heads at one height
+        seen.append(detector.look(scene.shoot(picture), t_ms))
+    assert first_moving(seen).t_ms <= 4600
+    assert sum(observation.moving for observation in seen) >= 0.7 * len(seen)
+
+
 def ridden(scene: Scene, x: float) -> Picture:
     """The scene with a motorbike whose tail is at `x`."""
     picture = scene.empty()

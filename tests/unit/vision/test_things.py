@@ -7,6 +7,8 @@ from edge_agent.vision.unrest import Unrest
 from edge_agent.vision.weather import Weather
 
 SHAPE = (180, 320)
+STILL = Unrest(SHAPE)
+STILL.rest(4.0)
 
 
 def blob(x: int, y: int, width: int, height: int, contour: float = 0.8) -> Blob:
@@ -18,7 +20,7 @@ def blob(x: int, y: int, width: int, height: int, contour: float = 0.8) -> Blob:
 def walked(things: Things) -> float:
     """Someone walks to x = 130; returns the time."""
     for step in range(20):
-        things.follow([blob(30 + 5 * step, 60, 40, 100)], step / 10, 0.0)
+        things.follow([blob(30 + 5 * step, 60, 40, 100)], step / 10, STILL)
     assert things.moving(1.9)
     return 1.9
 
@@ -27,21 +29,21 @@ def test_the_crumb_that_a_body_leaves_behind_is_not_the_body() -> None:
     things = Things(SHAPE[1], SHAPE[0], Weather(SHAPE))
     at_s = walked(things)
     for step in range(1, 15):
-        things.follow([blob(140, 120, 8, 8, contour=-0.5)], at_s + step / 10, 0.0)
+        things.follow([blob(140, 120, 8, 8, contour=-0.5)], at_s + step / 10, STILL)
         assert not things.moving(at_s + step / 10)
 
 
 def test_what_is_left_to_be_seen_of_a_body_is_the_body() -> None:
     things = Things(SHAPE[1], SHAPE[0], Weather(SHAPE))
     at_s = walked(things)
-    things.follow([blob(140, 60, 10, 10)], at_s + 0.1, 0.0)
+    things.follow([blob(140, 60, 10, 10)], at_s + 0.1, STILL)
     assert things.moving(at_s + 0.1)
 
 
 def test_a_time_without_pictures_loses_nobody() -> None:
     things = Things(SHAPE[1], SHAPE[0], Weather(SHAPE))
     at_s = walked(things)
-    things.follow([blob(170, 60, 40, 100)], at_s + 1.0, 0.0)
+    things.follow([blob(170, 60, 40, 100)], at_s + 1.0, STILL)
     assert things.moving(at_s + 1.0)
 
 
@@ -68,7 +70,7 @@ def test_who_went_on_while_nobody_looked_is_known_again_at_once() -> None:
     things = Things(SHAPE[1], SHAPE[0], Weather(SHAPE))
     at_s = walked(things)
     (before,) = things.moving(at_s)
-    things.follow([blob(225, 60, 40, 100)], at_s + 2.0, 0.0)
+    things.follow([blob(225, 60, 40, 100)], at_s + 2.0, STILL)
     (after,) = things.moving(at_s + 2.0)
     assert after.number == before.number
     assert not things.coming_back(at_s + 1.0 + 2.0 + 0.1)
@@ -77,11 +79,11 @@ def test_who_went_on_while_nobody_looked_is_known_again_at_once() -> None:
 def test_who_turned_up_elsewhere_while_nobody_looked_is_another_and_has_to_prove_it() -> None:
     things = Things(SHAPE[1], SHAPE[0], Weather(SHAPE))
     at_s = walked(things)
-    things.follow([blob(20, 60, 40, 100)], at_s + 2.0, 0.0)
+    things.follow([blob(20, 60, 40, 100)], at_s + 2.0, STILL)
     assert not things.moving(at_s + 2.0)
     assert things.coming_back(at_s + 2.3), "what stirs may be a thing that is not known again yet"
     for step in range(1, 8):
-        things.follow([blob(20 + 5 * step, 60, 40, 100)], at_s + 2.0 + step / 10, 0.0)
+        things.follow([blob(20 + 5 * step, 60, 40, 100)], at_s + 2.0 + step / 10, STILL)
     assert len({track.number for track in things.moving(at_s + 2.7)}) == 1
 
 
@@ -89,6 +91,6 @@ def test_what_was_lost_from_sight_while_somebody_looked_is_not_known_again_elsew
     things = Things(SHAPE[1], SHAPE[0], Weather(SHAPE))
     at_s = walked(things)
     for step in range(1, 20):
-        things.follow([], at_s + step / 10, 0.0)
-    things.follow([blob(225, 60, 40, 100)], at_s + 2.0, 0.0)
+        things.follow([], at_s + step / 10, STILL)
+    things.follow([blob(225, 60, 40, 100)], at_s + 2.0, STILL)
     assert not things.moving(at_s + 2.0)
