@@ -124,7 +124,7 @@ def detect(
         t_ms = frame.mono_ms - first_ms
         observation = demotion.see(detector.look(frame.luma, t_ms))
         tell(tracker.step(observation, t_ms))
-        tamper = health.look(frame.luma, t_ms)
+        tamper = health.look(frame.luma, t_ms, moving=tracker.in_episode)
         if tamper is not None:
             on_tamper(tamper)
         on_picture(Judged(seen.looked - 1, frame, t_ms, observation, tracker.told, health.active, detector.mask))

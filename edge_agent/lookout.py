@@ -117,7 +117,7 @@ class Lookout:
             self._hours_checked_ms = frame.mono_ms
             self._follow_the_hours(frame.mono_ms)
             self._save_unsaved()
-        change = self._health.look(frame.luma, frame.mono_ms)
+        change = self._health.look(frame.luma, frame.mono_ms, moving=self._episodes.in_episode)
         if change is not None:
             self._on_tamper(change, frame)
         found = self._look_for_motion(frame) if self._looking else "none"

@@ -64,7 +64,7 @@ class Freshness:
         self._liveliness.gap()
         self._repeating_since_ms = self.stale_since_ms = None
 
-    def look(self, luma: Image, t_ms: float) -> None:
+    def look(self, luma: Image, t_ms: float, *, moving: bool = False) -> None:
         """Compare with the picture before. Afterwards `stale_since_ms` says since when nothing is new, or None."""
         height, width = luma.shape
         rows = luma[height // 8 : height - height // 8 : max(1, height // 90)]
@@ -89,7 +89,7 @@ class Freshness:
             self._recent.popleft()
         weigh = t_ms - self._weighed_ms >= LEARNED_EVERY_MS or t_ms < self._weighed_ms
         self._weighed_ms = t_ms if weigh else self._weighed_ms
-        self._liveliness.look(before, sample, t_ms, weigh=weigh)
+        self._liveliness.look(before, sample, t_ms, weigh=weigh, moving=moving)
         repeats_since_ms, dead_since_ms = self._repeats(t_ms), self._liveliness.dead_since_ms
         self._repeating_since_ms = repeats_since_ms
         self.stale_since_ms = repeats_since_ms if repeats_since_ms is not None else dead_since_ms

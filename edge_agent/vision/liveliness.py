@@ -23,6 +23,8 @@ Image = NDArray[Any]
 DOWN, ACROSS = 4, 8
 APART_MS = (250.0, 750.0)
 """Pairs nearer than the first are of pictures in a row, nearer than the second of dozing, others of key frames."""
+DOZING = 1
+"""Which of these kinds the second is."""
 WINDOW_MS = 3_200.0
 QUIETER = 0.25
 """Of the pairs of a window so many are quieter than what is taken for it."""
@@ -96,8 +98,11 @@ class Liveliness:
         self._before_ms = -math.inf
         self.dead_since_ms, self.doubted = None, False
 
-    def look(self, before: Image, now: Image, t_ms: float, *, weigh: bool) -> None:
-        """Compare two samples (h, w) uint8 whose sides are multiples of twice the tiles'; `weigh` now and then."""
+    def look(self, before: Image, now: Image, t_ms: float, *, weigh: bool, moving: bool = False) -> None:
+        """Compare two samples (h, w) uint8 whose sides are multiples of twice the tiles'; `weigh` now and then.
+
+        While something is `moving` pairs of dozing say nothing: such a picture is not dozed over but looked at seldom.
+        """
         before, now = before[::2], now[::2]
         apart_ms = t_ms - self._before_ms
         if weigh or apart_ms >= APART_MS[1]:
@@ -106,6 +111,10 @@ class Liveliness:
         if not 0.0 < apart_ms < 60_000.0 or t_ms < self._settled_ms:
             return
         kind = sum(apart_ms >= limit for limit in APART_MS)
+        if moving and kind == DOZING:
+            self.gap()
+            self._before_ms = t_ms
+            return
         self._habits[kind].watched_ms += min(apart_ms, WINDOW_MS)
         if self._slow.shape != now.shape:
             self._slow = now.astype(np.float32)

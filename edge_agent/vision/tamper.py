@@ -104,9 +104,12 @@ class PictureHealth:
         told, self._told = self._told, None
         return None if told is None else TamperEnded(told.kind, told.since_ms, t_ms, "stopped")
 
-    def look(self, luma: Image, t_ms: float) -> TamperEvent | None:
-        """`luma` is (H, W) uint8, `t_ms` any monotonic milliseconds. Returns what began or ended, if anything did."""
-        self._freshness.look(luma, t_ms)
+    def look(self, luma: Image, t_ms: float, *, moving: bool = False) -> TamperEvent | None:
+        """`luma` is (H, W) uint8, `t_ms` any monotonic milliseconds; `moving`: an episode goes on.
+
+        Returns what began or ended, if anything did.
+        """
+        self._freshness.look(luma, t_ms, moving=moving)
         if 0 <= t_ms - self._sampled_ms < (WELL_STEP_MS if self._all_well else STEP_MS):
             return None
         dt_s = min(5.0, max(0.05, (t_ms - self._sampled_ms) / 1000))

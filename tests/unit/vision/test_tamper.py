@@ -245,3 +245,19 @@ def test_a_switched_filter_is_not_frozen_though_its_encoder_betters_the_new_pict
         wavers = 2.0 if since_s < 0 else 0.6 + 16.0 * np.exp(-since_s / 4.0)
         picture = (day if since_s < 0 else day + 70.0) + random.normal(0, wavers, day.shape)
         assert health.look(np.clip(picture, 0, 255).astype(np.uint8), at_s * 1000) is None, at_s
+
+
+def test_who_stands_still_after_walking_in_leaves_no_frozen_picture() -> None:
+    """While something moves pictures 0.4 s apart are looked at: what is usual of such pairs is somebody who moves."""
+    random, health = np.random.default_rng(3), PictureHealth()
+    for number in range(300):
+        at_s = number / 10
+        if at_s > 6 and number % 4:
+            continue
+        wavers = 2.0 if at_s < 15 else 0.4  # behind who stands the encoder leaves little of the noise
+        picture = STREET + random.normal(0, wavers, STREET.shape)
+        if 6 < at_s < 15:
+            x = round(30 * (at_s - 6))
+            picture[20:160, x : x + 40] = random.uniform(0, 255, (140, 40))
+        told = health.look(np.clip(picture, 0, 255).astype(np.uint8), at_s * 1000, moving=at_s > 6)
+        assert told is None, at_s
