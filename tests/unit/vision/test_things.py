@@ -47,6 +47,17 @@ def test_a_time_without_pictures_loses_nobody() -> None:
     assert things.moving(at_s + 1.0)
 
 
+def test_who_grows_and_stays_where_they_are_is_coming_nearer_and_goes_on_moving() -> None:
+    things = Things(SHAPE[1], SHAPE[0], Weather(SHAPE))
+    for step in range(10):
+        things.follow([blob(150 + step, 70, 16, 24)], step / 10, STILL)
+    assert things.moving(0.9)
+    for step in range(10, 70):
+        aside = step - 10
+        things.follow([blob(159 - aside // 2, 70 - aside // 2, 16 + aside, 24 + aside)], step / 10, STILL)
+    assert things.moving(6.9)
+
+
 def test_a_large_body_does_not_make_the_rest_of_the_scene_restless_to_itself() -> None:
     unrest, body = Unrest(SHAPE), np.zeros(SHAPE, np.uint8)
     body[16:176, 200:304] = 255
