@@ -16,7 +16,8 @@ from edge_agent.vision.observation import BACKWARDS_MS, Box, Observation, Region
 from edge_agent.vision.patches import Patches
 from edge_agent.vision.places import Places
 from edge_agent.vision.settings import MotionSettings
-from edge_agent.vision.things import FELT_S, Things, Track
+from edge_agent.vision.things import FELT_S, Things
+from edge_agent.vision.tracks import Track
 from edge_agent.vision.unrest import Unrest
 from edge_agent.vision.weather import Weather
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.vision.background import MUCH, TREMBLING, Background
-from edge_agent.vision.things import Blob
+from edge_agent.vision.tracks import Blob
 from edge_agent.vision.unrest import Unrest
 
 Image = NDArray[Any]

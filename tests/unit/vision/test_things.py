@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from edge_agent.vision.things import Blob, Things
+from edge_agent.vision.things import Things
+from edge_agent.vision.tracks import Blob
 from edge_agent.vision.unrest import Unrest
 from edge_agent.vision.weather import Weather
 
