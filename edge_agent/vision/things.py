@@ -286,7 +286,8 @@ class Things:
             return False
         travelled = track.travelled()
         wary = self._wary(blob, track.restless)
-        if not track.confirmed and wary > 0.0 and travelled >= (STRAIGHT + RESTLESS_STRAIGHT) * track.path:
+        is_straight = travelled >= (STRAIGHT + RESTLESS_STRAIGHT) * track.path
+        if not track.confirmed and wary > 0.0 and is_straight and blob.contour > 0.0:
             wary = min(wary, self._wary_at_birth(track))
         loose = track.lasting < 0.6 * (track.hits - 1)
         if not track.confirmed:

@@ -1,6 +1,9 @@
 """What continues a thing, and what the scene elsewhere says of it."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from edge_agent.vision.things import Things
 from edge_agent.vision.tracks import Blob
@@ -57,6 +60,15 @@ def test_who_grows_and_stays_where_they_are_is_coming_nearer_and_goes_on_moving(
         aside = step - 10
         things.follow([blob(159 - aside // 2, 70 - aside // 2, 16 + aside, 24 + aside)], step / 10, STILL)
     assert things.moving(6.9)
+
+
+@pytest.mark.parametrize(("contour", "moves"), [(0.8, True), (-0.1, False)])
+def test_what_it_stirs_itself_is_held_only_against_what_is_rather_gone_than_there(contour: float, moves: bool) -> None:
+    things = Things(SHAPE[1], SHAPE[0], Weather(SHAPE))
+    for step in range(14):
+        stirred = replace(blob(100 + step * 6 // 10, 60, 20, 24, contour), restless=0.6)
+        things.follow([stirred], step / 10, STILL)
+    assert bool(things.moving(1.3)) is moves
 
 
 def test_a_large_body_does_not_make_the_rest_of_the_scene_restless_to_itself() -> None:
