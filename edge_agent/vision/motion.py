@@ -225,4 +225,5 @@ class MotionDetector:
         box = (blob.x0 / view.width, blob.y0 / view.height, blob.x1 / view.width, blob.y1 / view.height)
         size = min(blob.x1 - blob.x0, blob.y1 - blob.y0)
         score = min(1.0, 0.3 + 0.4 * min(1.0, track.reach / max(4.0, size)) + 0.3 * min(1.0, track.hits / 10))
-        return Region(box, blob.area / (view.width * view.height), score, zones, track.number)
+        pace = track.velocity[0] / view.width, track.velocity[1] / view.height
+        return Region(box, blob.area / (view.width * view.height), score, zones, track.number, pace)

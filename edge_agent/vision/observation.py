@@ -15,7 +15,8 @@ Box = tuple[float, float, float, float]
 class Region:
     """One moving thing: its box, its share of the picture's area, how sure (0..1) and the named zones it is in.
 
-    `thing` is its number, the same from frame to frame as long as it is followed.
+    `thing` is its number, the same from frame to frame as long as it is followed; `velocity` in shares of the picture's
+    width and height a second.
     """
 
     box: Box
@@ -23,6 +24,13 @@ class Region:
     score: float
     zones: tuple[str, ...] = ()
     thing: int = 0
+    velocity: tuple[float, float] = (0.0, 0.0)
+
+    def stays_for(self, seconds: float) -> bool:
+        """Whether the middle of it will still be in the picture then, if it goes on as it does."""
+        x0, y0, x1, y1 = self.box
+        x, y = (x0 + x1) / 2 + self.velocity[0] * seconds, (y0 + y1) / 2 + self.velocity[1] * seconds
+        return 0.0 < x < 1.0 and 0.0 < y < 1.0
 
 
 @dataclass(frozen=True, slots=True)
