@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.vision import light
+from edge_agent.vision import light, shade
 
 Image = NDArray[Any]
 
@@ -50,6 +50,11 @@ UNCHANGED = 2.0
 """Times the noise, how far in the mean two pictures of the same thing differ."""
 MUCH, TREMBLING = 2.5, 0.25 * CHANGE_SCALE
 """So many times more than the picture does, and by so many scaled grey levels, a place must change to tremble."""
+CLOUDED_S, CLOUDY_S = 1.5, 10.0
+"""Light must differ from place to place for so long, more than not, to be taken out: who passes close by or a car's
+lamps shade the scene more briefly. It is remembered no longer than the second, also where the scene is learned anew."""
+SUDDEN, SUDDEN_S = 0.25, 0.3
+"""So much of the picture more becomes another within so long at a switched filter or lamp, not in a cloud's shadow."""
 WIDEST_STEP = 60.0
 """Grey levels of one frame's difference that count towards a pixel's unrest."""
 SAME_SCENE = 0.3
@@ -90,6 +95,8 @@ class Background:
         self._was_guessed: Image = np.zeros(shape, np.uint8)
         self._other: tuple[Image, Image] | None = None
         self._in_old_light: Image = self._mean
+        self._usual_share = 0.0
+        self._cloudy_s = 0.0
         self._thing: Image = np.zeros(shape, np.uint8)
         self._zeros: Image = np.zeros(shape, np.float32)
         self._recent: Image = np.zeros(shape, np.uint8)
@@ -126,7 +133,7 @@ class Background:
         if self.ready:
             self._other = self._in_old_light, self._spread.copy()
         self.learned_s = -1.0
-        self.take(now)
+        self.take(now, 0.0)
         self._guessed, self._was_guessed, self._left_s = None, things, 0.0
         if cv2.countNonZero(things):
             self._guessed, self._thing = things, now.copy()
@@ -156,8 +163,8 @@ class Background:
         self._draw_limits()
         return True
 
-    def take(self, small: Image) -> None:
-        """Takes the next frame in (uint8 at working size), in whatever light it is."""
+    def take(self, small: Image, dt_s: float, things: shade.Boxes = ()) -> None:
+        """Takes the next frame in (uint8 at working size), in whatever light it is; `things` were seen a moment ago."""
         if self.learned_s < 0.0:
             np.copyto(self.now, small)
             np.copyto(self._mean, small, casting="unsafe")
@@ -181,6 +188,35 @@ class Background:
             self._in_old_light = self._mean.copy()  # what no light explains may be another scene
         if not lit.same:
             self._follow(lit.gain, lit.offset)
+        self._even_out(lit.apart, things, dt_s)
+
+    def _even_out(self, apart: Image, things: shade.Boxes, dt_s: float) -> None:
+        """Takes out of the frame what light differs from place to place; the scene follows it as it learns."""
+        least = shade.LASTS if self._cloudy_s > CLOUDED_S else shade.BEGINS
+        sudden = self.changed_share - self._usual_share
+        self._usual_share += sudden * _ema(SUDDEN_S, dt_s)
+        logs = None if sudden > SUDDEN else self._light_of_places(apart, things, least)
+        self._cloudy_s = min(CLOUDY_S, max(0.0, self._cloudy_s + (dt_s if logs is not None else -dt_s / 3)))
+        if logs is None or self._cloudy_s <= CLOUDED_S:
+            return
+        self.now = shade.evened(self.now, self.expected, logs)
+        apart = np.abs(light.cells_of(self.now).astype(np.float32) - self._cells)
+        self.changed_share, self.changed_areas = light.changed(apart, self._seen_cells)
+        # Also where something stands before the scene: it would be in an older light than what is around it.
+        gains = cv2.exp(cv2.resize(logs * np.float32(_ema(LEARN_S, dt_s)), self.now.shape[::-1]))
+        cv2.multiply(self._mean, gains, dst=self._mean)
+        layers = [self._older] if self._has_older else []
+        for layer in layers if self._guessed is None else [*layers, self._thing]:
+            cv2.multiply(layer, gains, dst=layer, dtype=cv2.CV_8U)
+        self._draw_mean()
+
+    def _light_of_places(self, apart: Image, things: shade.Boxes, least: float) -> Image | None:
+        """What `shade.logs` says, if it is to be asked."""
+        if np.count_nonzero(apart > least) < shade.FAIR_SHARE * apart.size:
+            return None
+        if shade.is_curve(light.cells_of(self.now).astype(np.float32), self._cells, least):
+            return None
+        return shade.logs(self.now, self.expected, self.noise, self._seen_cells, things, least)
 
     def _follow(self, gain: float, offset: float) -> None:
         """Carries all layers to the new light, also where something stands before them."""

@@ -33,6 +33,8 @@ class Light:
     changed_share: float
     changed_areas: int
     """Of nine areas of the picture, those of which a quarter is explained by no light."""
+    apart: Image
+    """(h, w) float32 grey levels by which each cell differs all the same."""
     rows: Image | None
     """Gain of each row of pixels (H, 1) float32 where lamps flicker in bands, else None."""
 
@@ -111,6 +113,16 @@ def _bands(now: Image, expected: Image, seen: Image, height: int) -> Image | Non
     return gains[:, None]
 
 
+def changed(apart: Image, seen: Image) -> tuple[float, int]:
+    """The share of the cells `seen` (bool) that differ by too much, and of nine areas those of which a quarter does."""
+    changed = (apart > CHANGED) & seen
+    share = np.count_nonzero(changed) / np.count_nonzero(seen)
+    if share <= 0.1 or min(changed.shape) < 3:
+        return share, 0
+    ninths = cv2.resize(changed.astype(np.float32), (3, 3), interpolation=cv2.INTER_AREA)
+    return share, int(np.count_nonzero(ninths > 0.25))
+
+
 def match(now: Image, was: Image, seen: Image, height: int) -> Light:
     """Compares cells of this frame with the scene's, both (h, w) float32; `seen` (bool) leaves out what is masked."""
     whole = bool(seen.all())
@@ -124,10 +136,5 @@ def match(now: Image, was: Image, seen: Image, height: int) -> Light:
         if rows is not None:
             expected *= rows[CELL // 2 :: CELL][: len(expected)]
             apart = np.abs(now - expected)
-    changed = apart > CHANGED if whole else (apart > CHANGED) & seen
-    share = np.count_nonzero(changed) / np.count_nonzero(seen)
-    areas = 0
-    if share > 0.1 and min(changed.shape) >= 3:
-        ninths = cv2.resize(changed.astype(np.float32), (3, 3), interpolation=cv2.INTER_AREA)
-        areas = int(np.count_nonzero(ninths > 0.25))
-    return Light(gain, offset, share, areas, rows)
+    share, areas = changed(apart, seen)
+    return Light(gain, offset, share, areas, apart, rows)

@@ -103,7 +103,7 @@ class MotionDetector:
         scene = view.scene
         first = scene.learned_s < 0
         cv2.blur(_shrunk(luma, view.width, view.height), (3, 3), dst=view.smooth)
-        scene.take(view.smooth)
+        scene.take(view.smooth, dt_s, view.things.boxes(t_ms / 1000))
         if not first and self._is_global(scene, dt_s):
             scene.restart(view.smooth, self._standing(view, t_ms / 1000))
             view.foreground = view.nothing

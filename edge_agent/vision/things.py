@@ -55,6 +55,8 @@ USUAL_ABOVE = 0.9
 """The size below which nine tenths of the patches are that proved nothing follows them by such steps."""
 SMALL_SHARE = 0.003
 """Of the picture. In weather what is born smaller is taken for drops, and things must be larger than those."""
+TEXTURED = 0.25
+"""A thing of which a smaller share has another texture than the scene may be a light, for all that it moves."""
 DOUBTED_S = 0.7
 STIRRING_S = 2.0
 STANDING_S = 8.0
@@ -357,6 +359,14 @@ class Things:
                     track.stirred_s = now_s
                 if now_s - track.stirred_s <= self._patience_s(track):
                     track.held_s = now_s
+
+    def boxes(self, now_s: float) -> tuple[tuple[int, int, int, int], ...]:
+        """(x0, y0, x1, y1) of the proven things that were seen a moment ago, but those that may be a light."""
+        return tuple(
+            (track.blob.x0, track.blob.y0, track.blob.x1, track.blob.y1)
+            for track in self.tracks
+            if track.confirmed and now_s - track.seen_s <= HIDDEN_S and track.blob.structure >= TEXTURED
+        )
 
     def hidden(self, now_s: float) -> list[Track]:
         """Proven things that are not seen just now: dazzled, behind rain, or merged with another."""
