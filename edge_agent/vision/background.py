@@ -214,7 +214,8 @@ class Background:
         """What `shade.logs` says, if it is to be asked."""
         if np.count_nonzero(apart > least) < shade.FAIR_SHARE * apart.size:
             return None
-        if shade.is_curve(light.cells_of(self.now).astype(np.float32), self._cells, least):
+        cells = light.cells_of(self.now).astype(np.float32)
+        if shade.is_curve(cells, self._cells, things, self.now.shape, least):
             return None
         return shade.logs(self.now, self.expected, self.noise, self._seen_cells, things, least)
 

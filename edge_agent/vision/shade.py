@@ -55,24 +55,27 @@ def _cells(picture: Image, shape: tuple[int, ...]) -> Image:
     return cv2.resize(picture, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
 
 
-def is_curve(now: Image, was: Image, least: float) -> bool:
-    """Whether what is as bright has become so everywhere: a sensor's curve and its white, not light on a place.
-
-    `now` and `was` are (h, w) float32 cells; fewer than an eighth of them are then off by `least` (grey levels) still.
-    """
-    off = now - was
-    bins = (was // CURVE_STEP).astype(np.intp)
-    for number in np.unique(bins):
-        alike = bins == number
-        off[alike] -= np.median(off[alike])
-    return bool(np.count_nonzero(np.abs(off) > least) < FAIR_SHARE * off.size)
-
-
 def _touched(box: tuple[int, int, int, int], shape: tuple[int, ...], size: tuple[int, ...]) -> tuple[slice, slice]:
     """Rows and columns of the cells that a box of pixels (x0, y0, x1, y1) touches."""
     down, across = shape[0] / size[0], shape[1] / size[1]
     x0, y0, x1, y1 = box
     return slice(int(y0 * down), math.ceil(y1 * down)), slice(int(x0 * across), math.ceil(x1 * across))
+
+
+def is_curve(now: Image, was: Image, things: Boxes, size: tuple[int, ...], least: float) -> bool:
+    """Whether what is as bright has become so everywhere: a sensor's curve and its white, not light on a place.
+
+    `now` and `was` are (h, w) float32 cells of pictures of `size`; beside the `things` fewer than an eighth of them
+    are then off by `least` (grey levels) still.
+    """
+    beside = np.ones(now.shape, bool)
+    for box in things:
+        beside[_touched(box, now.shape, size)] = False
+    off, bins = (now - was)[beside], (was[beside] // CURVE_STEP).astype(np.intp)
+    for number in np.unique(bins):
+        alike = bins == number
+        off[alike] -= np.median(off[alike])
+    return bool(np.count_nonzero(np.abs(off) > least) < FAIR_SHARE * now.size)
 
 
 def logs(now: Image, was: Image, noise: float, seen: Image, things: Boxes, least: float) -> Image | None:
