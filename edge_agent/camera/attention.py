@@ -106,7 +106,7 @@ class Attention:
         self._glanced_ms = -math.inf
         self._step_ms = AWAKE_STEP_MS
         self._settled = False
-        self._following_since_ms: float | None = None
+        self._following = False
         self._again_ms: float | None = None
         self._lapse_ms, self._lapsed_until_ms = LAPSE_MS, -math.inf
         self._looked_ms = self._candidate_ms = -math.inf
@@ -248,14 +248,12 @@ class Attention:
     @property
     def following(self) -> bool:
         """What comes is passed over, up to a key frame."""
-        return self._following_since_ms is not None
+        return self._following
 
     def follow(self, t_ms: float) -> None:
         """Told when all up to now has been decoded: what moves is followed from here on, if it can be."""
-        if t_ms < self._lapsed_until_ms:
-            return
-        if self._policy.allowed and self._settled and self.keys_are_close and max(self._intervals) <= CLOSE_KEYS_MS:
-            self._following_since_ms = t_ms
+        if self._policy.allowed and self._settled and self.keys_are_close and t_ms >= self._lapsed_until_ms:
+            self._following = max(self._intervals) <= CLOSE_KEYS_MS
 
     def looks_again(self, t_ms: float, is_key: bool) -> bool:
         """Asked of each packet while following: look at what moves again? Following then ends.
@@ -265,7 +263,7 @@ class Attention:
         apart_ms = max(self._intervals) if is_key else 0.0
         if t_ms + apart_ms - self._looked_ms <= CLOSE_KEYS_MS:
             return False
-        self._following_since_ms = None
+        self._following = False
         self._settled, self._step_ms, self._again_ms = False, AGAIN_STEP_MS, t_ms
         self._stirred_ms = t_ms  # it moved when it was looked at last
         return True
