@@ -101,7 +101,7 @@ class Gaze:
             for frame in self._flushed():
                 self._show(frame)
             return
-        if attention.resting:
+        if attention.resting or attention.following:
             self._follow_back(attention, self._kept[-1].mono_ms)
         for frame in self._flushed():
             self._consider(attention, frame)

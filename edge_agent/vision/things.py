@@ -99,8 +99,8 @@ def _continuations(track: Track, blobs: Sequence[Blob], dt_s: float, *, unwatche
         for number, blob in enumerate(blobs):
             if _same_place(last, blob):
                 yield 1.0, number
-            elif unwatched:
-                yield from ((score, number) for score in (_on_its_way(track, blob, dt_s),) if score > 0.0)
+            elif unwatched and (score := _on_its_way(track, blob, dt_s)) > 0.0:
+                yield score, number
         return
     dx, dy = track.velocity[0] * dt_s, track.velocity[1] * dt_s
     x0, y0, x1, y1 = last.x0 + dx, last.y0 + dy, last.x1 + dx, last.y1 + dy

@@ -75,13 +75,11 @@ def test_a_stream_that_may_not_rest_is_decoded_whole_and_looked_at_now_and_then(
         assert min(at_s for at_s in watcher.looked_s if at_s >= start_s) <= start_s + 0.1
 
 
-@pytest.mark.parametrize("gop_s", [1.0, 2.0, 10.0])
-def test_episodes_are_the_same_whether_all_is_decoded_or_not(tmp_path: Path, gop_s: float) -> None:
-    path = film_walks(tmp_path / "street.mp4", WALKS, 50.0, gop_s=gop_s)
-    found: dict[bool, list[tuple[float, float]]] = {}
+def read_both_ways(path: Path) -> tuple[dict[bool, list[tuple[float, float]]], dict[bool, int]]:
+    """Starts and ends of episodes, and how many pictures were decoded: with all of them, and sparingly."""
+    found: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
     decoded = {}
-    for all_frames in (True, False):
-        episodes = found[all_frames] = []
+    for all_frames, episodes in found.items():
         summary = detect(
             SourceAddress.parse(str(path)),
             MotionSettings(),
@@ -89,6 +87,13 @@ def test_episodes_are_the_same_whether_all_is_decoded_or_not(tmp_path: Path, gop
             all_frames=all_frames,
         )
         decoded[all_frames] = summary.decoded
+    return found, decoded
+
+
+@pytest.mark.parametrize("gop_s", [1.0, 2.0, 10.0])
+def test_episodes_are_the_same_whether_all_is_decoded_or_not(tmp_path: Path, gop_s: float) -> None:
+    path = film_walks(tmp_path / "street.mp4", WALKS, 50.0, gop_s=gop_s)
+    found, decoded = read_both_ways(path)
     assert len(found[True]) == len(found[False]) == len(WALKS)
     for whole, sparing in zip(found[True], found[False], strict=True):
         assert sparing[0] <= whole[0] + 200
@@ -156,16 +161,7 @@ def test_where_key_frames_stop_what_was_passed_over_is_decoded(street: Path) -> 
 
 def test_people_who_walk_for_long_make_one_episode_at_a_part_of_the_cost(tmp_path: Path) -> None:
     path = film_walks(tmp_path / "street.mp4", [(start, start + 6.0) for start in range(8, 56, 6)], 64.0)
-    found: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
-    decoded = {}
-    for all_frames, episodes in found.items():
-        summary = detect(
-            SourceAddress.parse(str(path)),
-            MotionSettings(),
-            lambda episode, episodes=episodes: episodes.append((episode.start_ms, episode.end_ms)),
-            all_frames=all_frames,
-        )
-        decoded[all_frames] = summary.decoded
+    found, decoded = read_both_ways(path)
     ((whole_start_ms, whole_end_ms),), ((start_ms, end_ms),) = found[True], found[False]
     assert abs(start_ms - whole_start_ms) <= 200
     assert abs(end_ms - whole_end_ms) <= 2_000, "half way between two key frames, give or take half of it and a step"
@@ -184,3 +180,9 @@ def test_what_a_glance_finds_at_rest_is_followed_back_only_where_it_stands_out(s
         reader.close()
         decoded[stands_out] = seen.decoded
     assert decoded[False] < 0.7 * decoded[True]
+
+
+def test_what_was_passed_over_when_a_stream_ends_is_looked_at(street: Path) -> None:
+    watcher = Follower([(0.0, 60.0)])
+    watch(street, watcher, Attention(RestPolicy()))
+    assert watcher.looked_s[-1] >= 59.4
