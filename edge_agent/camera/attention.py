@@ -56,7 +56,8 @@ PROMPT_MS = 200.0
 """Noticed no later than this after full decoding is at once: less than confirming a thing takes besides."""
 BEARABLE_MS = 1_000.0
 """Once in five things, it may be this."""
-RESTING_GATHER_S = 0.2
+RESTING_GATHER_S = 0.3
+DOZING_GATHER_S = 0.15
 KNOWN_GATHER_S = 0.37
 FOUND_AGAIN_MS, STILL_THERE_MS = 700.0, 6_000.0
 """What was followed is found again at once, or is gone. What is found in between was there and not known again."""
@@ -102,6 +103,7 @@ class Attention:
         self._key_ms: float | None = None
         self._intervals: deque[float] = deque(maxlen=3)
         self._first_ms: float | None = None
+        self._packet_ms = -math.inf
         self._stirred_ms: float | None = None
         self._glanced_ms = -math.inf
         self._step_ms = AWAKE_STEP_MS
@@ -119,6 +121,7 @@ class Attention:
 
     def packet(self, t_ms: float, size: int, is_key: bool) -> bool:
         """A packet came; True when its size and its neighbours' say that something may stir."""
+        self._packet_ms = t_ms
         if self._first_ms is None:
             self._first_ms = self._stirred_ms = t_ms
         if is_key:
@@ -208,7 +211,9 @@ class Attention:
         """Packets may gather for so long (see reader.py)."""
         if self.resting:
             return RESTING_GATHER_S
-        return KNOWN_GATHER_S if self.busy and self._step_ms > AWAKE_STEP_MS else 0.0
+        if self.busy:
+            return KNOWN_GATHER_S if self._step_ms > AWAKE_STEP_MS else 0.0
+        return DOZING_GATHER_S if self._packet_ms - self._glanced_ms >= GLANCED_MS else 0.0
 
     @property
     def busy(self) -> bool:

@@ -33,6 +33,7 @@ PART_SUFFIX = ".part"
 _RESERVE_BYTES = 4096  # 337 index entries; they grow together in longer clips
 _PART_US = 900_000  # a part ends with the first packet at or after this: at any whole frame rate that is <= 1 s
 _SHORTEST_PART_US = 200_000  # of streams that are all key frames (MJPEG)
+_PART_BYTES = 1 << 20  # a part is handed over in one piece where it fits, not in thirty
 _SYNC_EVERY_S = 0.5
 _LONGEST_REASON = 300
 _AS_ASKED = Ending()
@@ -260,6 +261,7 @@ def _open_muxer(file: "_SyncedFile") -> OutputContainer:
         file,
         "w",
         format="mp4",
+        buffer_size=_PART_BYTES,
         options={
             "movflags": "empty_moov+default_base_moof+frag_keyframe+negative_cts_offsets+skip_trailer"
             "+use_metadata_tags",

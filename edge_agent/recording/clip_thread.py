@@ -24,6 +24,7 @@ from vonggac.daemon.logs import get_logger
 log = get_logger(__name__)
 
 DISK_RESTS_S = 10.0
+_IDLE_S = 4.0
 _BATCH_S = 0.3  # packets come in small bursts: one waking for several costs a third; with the sync, under a second
 
 
@@ -76,7 +77,6 @@ class ClipThread:
         self._disk_rests_s = disk_rests_s
         self._disk_rests_until = 0.0
         self._closed = False
-        self._closing = threading.Event()
         self.queued_bytes = 0
         self.bytes_written = 0
 
@@ -111,7 +111,6 @@ class ClipThread:
         with self._changed:
             self._closed = True
             self._changed.notify()
-        self._closing.set()
 
     def _put(self, item: _Begin | _End) -> None:
         with self._changed:
@@ -122,15 +121,11 @@ class ClipThread:
         """Write until closed and drained."""
         while True:
             pulse.beat()
-            with self._changed:
-                waited = not self._queue and not self._closed
-                if waited:
-                    self._changed.wait(1.0)
-                if not self._queue and self._closed:
+            ends = self._closed  # asked first: nothing is put behind it
+            if not self._queue:
+                if ends:
                     break
-            if waited:
-                if self._queue:
-                    self._closing.wait(_BATCH_S)
+                self._wait()
                 continue
             item = self._queue.popleft()  # nobody else takes from it
             try:
@@ -141,6 +136,15 @@ class ClipThread:
                         self.queued_bytes -= item.size_bytes
         for key in list(self._writers):
             self._cut_short(key, "the program ended before the clip did")
+
+    def _wait(self) -> None:
+        """Until there is something to do; while clips are open, for a moment, in which packets gather."""
+        if self._writers:
+            time.sleep(_BATCH_S)
+            return
+        with self._changed:
+            if not self._queue and not self._closed:
+                self._changed.wait(_IDLE_S)
 
     def _do(self, item: _Begin | _Copy | _End) -> None:
         try:

@@ -38,7 +38,8 @@ FAREWELL_S = 2.0
 MAX_UNDER_WAY = 64
 MAX_UNDER_WAY_BYTES = 128 * 1024
 URGENT_PLACES = 8
-_TURN_S = 1.0
+_TURN_S = 4.0  # the keepalive is looked after so often at least
+_CONNECTING_TURN_S = 1.0
 
 _REFUSALS = frozenset(
     {
@@ -137,7 +138,7 @@ class MqttLink:
         self._room_made = False
         while not self._news and not woken and not self._room_made:
             left = until - time.monotonic()
-            woken = self._turn(max(0.0, min(left, _TURN_S)))
+            woken = self._turn(max(0.0, min(left, _TURN_S if self._up else _CONNECTING_TURN_S)))
             if left <= 0:
                 break
         news, self._news = self._news, []

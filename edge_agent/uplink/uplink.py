@@ -45,7 +45,7 @@ STALL_S = 180.0
 but libc's, a minute with three dead name servers and a search domain."""
 _BATCH = 32
 _REMEMBERED_COMMANDS = 64
-_TURN_S = 1.0
+_TURN_S = 4.0  # news, and whoever has something to send, wake it
 _SHORTEST_S = 0.02
 
 

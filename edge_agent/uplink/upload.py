@@ -35,6 +35,7 @@ log = get_logger(__name__)
 STALL_S = 180.0
 """How long one request may last at worst; give it to `crew.start`."""
 _TURN_S = 1.0
+_IDLE_S = 4.0  # a clip that was put wakes it
 _ASK_AGAIN_FIRST_S = 20.0
 _ASK_AGAIN_CAP_S = 600.0
 _CLIP_FIRST_S = 5.0
@@ -109,7 +110,7 @@ class Uploader:
             pulse.beat()
             wait_s = self.advance()
             if wait_s > 0:
-                self._news.wait(min(_TURN_S, wait_s))
+                self._news.wait(min(_IDLE_S, wait_s))
                 self._news.clear()
         self._session.close()
 
@@ -124,7 +125,7 @@ class Uploader:
             return (self._not_before_ms - now_ms) / 1000
         clip = None if self._heed_limit(now_ms) == 0 else self._next_clip(now_ms)
         if clip is None:
-            return _TURN_S
+            return _IDLE_S
         try:
             self._try(clip)
         except OutboxFull as error:
