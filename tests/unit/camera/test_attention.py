@@ -67,6 +67,19 @@ def test_a_calm_stream_is_rested_only_where_its_key_frames_lie_close(gop_s: floa
     assert attention.resting is rests
 
 
+def test_packets_gather_unless_something_is_waited_to_be_told() -> None:
+    attention = Attention(RestPolicy())
+    stream = Stream(attention, gop_s=10.0)
+    stream.play(1.0, "some")
+    assert attention.gather_s == 0.0
+    stream.play(1.0, "known")
+    told = attention.gather_s
+    stream.play(5.0)
+    assert 0.0 < attention.gather_s < told
+    attention.stir(stream.now_ms)
+    assert attention.gather_s == 0.0
+
+
 def test_nothing_is_rested_before_a_stream_has_been_watched_for_a_while() -> None:
     attention = Attention(RestPolicy())
     Stream(attention, 1.0).play(9)
