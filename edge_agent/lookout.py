@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from edge_agent.camera.attention import CLOSE_KEYS_MS
+from edge_agent.camera.attention import CLOSE_KEYS_MS, FOUND_AGAIN_MS
 from edge_agent.camera.frames import Frame, Interest
 from edge_agent.camera.unavailable import CameraUnavailable
 from edge_agent.outbox.errors import OutboxFull
@@ -355,8 +355,9 @@ def interest(observation: Observation, episodes: Episodes) -> Interest:
     if observation.demoted and not episodes.in_episode:
         return "some"
     if observation.moving and not observation.demoted and episodes.settled:
-        lasts = any(region.stays_for(CLOSE_KEYS_MS / 2000) for region in observation.regions)
-        return "settled" if lasts else "known"
+        stays = any(region.stays_for(CLOSE_KEYS_MS / 2000) for region in observation.regions)
+        outlasts = episodes.patience_ms >= CLOSE_KEYS_MS + FOUND_AGAIN_MS  # else it ends before it is looked at again
+        return "settled" if stays and outlasts else "known"
     return "known" if observation.moving or observation.demoted else "none"
 
 

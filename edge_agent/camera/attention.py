@@ -56,9 +56,8 @@ PROMPT_MS = 200.0
 """Noticed no later than this after full decoding is at once: less than confirming a thing takes besides."""
 BEARABLE_MS = 1_000.0
 """Once in five things, it may be this."""
-RESTING_GATHER_S = 0.3
-DOZING_GATHER_S = 0.15
-KNOWN_GATHER_S = 0.37
+RESTING_GATHER_S, DOZING_GATHER_S, COPYING_GATHER_S = 0.31, 0.17, 0.37
+"""Packets gather for so long; whole frame intervals would always meet the stream at the same point."""
 FOUND_AGAIN_MS, STILL_THERE_MS = 700.0, 6_000.0
 """What was followed is found again at once, or is gone. What is found in between was there and not known again."""
 LAPSE_MS, LONGEST_LAPSE_MS = 10_000.0, 320_000.0
@@ -212,7 +211,7 @@ class Attention:
         if self.resting:
             return RESTING_GATHER_S
         if self.busy:
-            return KNOWN_GATHER_S if self._step_ms > AWAKE_STEP_MS else 0.0
+            return COPYING_GATHER_S if self._step_ms > AWAKE_STEP_MS else 0.0
         return DOZING_GATHER_S if self._packet_ms - self._glanced_ms >= GLANCED_MS else 0.0
 
     @property

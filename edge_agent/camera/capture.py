@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Protocol
 
-from edge_agent.camera.attention import Attention
+from edge_agent.camera.attention import COPYING_GATHER_S, Attention
 from edge_agent.camera.gaze import Gaze, Look, Seen, StandsOut
 from edge_agent.camera.packets import Packet, StreamInfo
 from edge_agent.camera.reader import Deadlines, Moments, Reader, StopWish, open_reader
@@ -24,7 +24,6 @@ log = get_logger(__name__)
 
 _SETTLED_MS = 10_000.0  # a stream that lasted this long was a good one: the next failure waits the first step again
 _REST_S = 5.0
-_GATHER_S = 0.37  # whole frame intervals would always meet the stream at the same point
 _LONGEST_GOP_MS = 35_000.0
 
 
@@ -132,7 +131,7 @@ class Capture:
 
     def _stream(self, pulse: Beat) -> None:
         reader = open_reader(self._address, self._deadlines, self._clock, self._stop, ordinary=self._ordinary)
-        reader.gather_s = _GATHER_S if self._on_frame is None else 0.0
+        reader.gather_s = COPYING_GATHER_S if self._on_frame is None else 0.0
         try:
             log.info(
                 "camera streams",

@@ -153,6 +153,11 @@ def _unit(picture: CodedPicture) -> Unit:
     return Unit(picture.data, picture.pts, picture.pts, None, picture.is_key)
 
 
+def _idle_s() -> float:
+    """Rises while this thread waits and not while it works: taking a large picture apart is no wait."""
+    return time.monotonic() - time.thread_time()
+
+
 class DemuxerFeed:
     """Whatever FFmpeg opens."""
 
@@ -172,17 +177,17 @@ class DemuxerFeed:
         self.caught_up = False
 
     def units(self) -> Iterator[Unit]:
-        asked_at = time.monotonic()
+        asked_at = _idle_s()
         try:
             for raw in self._container.demux(self.stream):
                 # What had to be waited for is the last there is. Not where lagging behind could not be seen.
-                self.caught_up = self.time_base is not None and time.monotonic() - asked_at >= _WAITED_S
+                self.caught_up = self.time_base is not None and _idle_s() - asked_at >= _WAITED_S
                 if raw.size:
                     yield Unit(
                         *(bytes(raw), raw.pts, raw.dts, raw.duration, bool(raw.is_keyframe)),
                         raw.has_sidedata("new_extradata"),
                     )
-                asked_at = time.monotonic()
+                asked_at = _idle_s()
         except (av.error.FFmpegError, OSError) as error:
             raise opening.explain(error, self._address, self._deadlines.read_s, opened=True) from None
 

@@ -64,12 +64,14 @@ class Gaze:
 
     def take(self, packet: Packet) -> None:
         """Take the next packet; raises CameraUnavailable when nothing can be decoded any more."""
-        attention = self._attention
-        if attention is None:
+        if self._attention is None:
             for frame in self._decoded(packet):
                 self._show(frame)
             return
-        self._reader.gather_s = attention.gather_s
+        self._attend(self._attention, packet)
+        self._reader.gather_s = self._attention.gather_s
+
+    def _attend(self, attention: Attention, packet: Packet) -> None:
         told = attention.packet(packet.mono_ms, len(packet.data), packet.is_key)
         if not attention.resting and (packet.is_key or self._kept) and attention.rest(packet.mono_ms):
             for frame in self._flushed():

@@ -41,7 +41,6 @@ class Depacketizer:
         self._size_bytes = 0
         self._stamp: int | None = None
         self._pts = 0
-        self._newest_pts = 0
         self._has_slice = self._is_key = self._in_fragments = False
         self._fragment_mark = 0
         self._ended_stamp: int | None = None

@@ -25,7 +25,7 @@ log = get_logger(__name__)
 
 DISK_RESTS_S = 10.0
 _IDLE_S = 4.0
-_BATCH_S = 0.3  # packets come in small bursts: one waking for several costs a third; with the sync, under a second
+_BATCH_S = 0.3  # packets come in small bursts: one waking for several costs a third
 
 
 @dataclass(frozen=True, slots=True)

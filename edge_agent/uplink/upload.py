@@ -233,6 +233,7 @@ class Uploader:
     def _rest(self, clip: WaitingClip) -> _Rest:
         rest = self._resting.setdefault(clip.clip, _Rest(0.0, Backoff(_CLIP_FIRST_S, _CLIP_CAP_S, self._rng)))
         rest.until_ms = self._clock.mono_ms() + rest.backoff.next_s() * 1000
+        self._forget_finished()
         return rest
 
     def _forget_finished(self) -> None:
@@ -246,7 +247,7 @@ class Uploader:
         self._outbox.note_upload(clip.clip, None)
         if rest.refusals >= _REFUSALS_TO_PARK:
             self._outbox.park("clip", clip.clip, reason)
-            del self._resting[clip.clip]
+            self._resting.pop(clip.clip, None)
             self.counters.parked += 1
 
     def _pause(self, reason: str, after_s: float | None, *, refused: bool) -> None:

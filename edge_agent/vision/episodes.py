@@ -295,6 +295,8 @@ class Episodes:
     def __init__(self, settings: MotionSettings) -> None:
         self._told = EpisodeTracker(settings)
         self._demoted = EpisodeTracker(settings, DEMOTED)
+        self.patience_ms = settings.end_after_s * 1000
+        """So long after its last motion an episode ends."""
 
     @property
     def in_episode(self) -> bool:

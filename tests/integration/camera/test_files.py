@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from av.video.stream import VideoStream
 
+from edge_agent.camera.feed import DemuxerFeed
 from edge_agent.camera.packets import Packet
 from edge_agent.camera.reader import Deadlines, Reader, open_reader
 from edge_agent.camera.source import SourceAddress
@@ -52,6 +53,20 @@ def test_a_file_plays_in_real_time_byte_for_byte_and_then_ends(tmp_path: Path, c
     assert [packet.data for packet in packets] == [data for data, _ in video.samples(source)]
     assert [round(packet.mono_ms) for packet in packets] == [50_000 + at for at in stamps]
     assert [round(frame.mono_ms) for frame in frames] == [50_000 + at for at in stamps][: len(frames)]
+
+
+def test_taking_a_large_picture_apart_is_not_taken_for_a_wait_for_it(tmp_path: Path) -> None:
+    large = tmp_path / "large.nut"
+    with av.open(str(large), "w") as output:
+        stream = output.add_stream("rawvideo", rate=25, width=3840, height=2160, pix_fmt="yuv420p")
+        for _ in range(12):
+            output.mux(stream.encode(av.VideoFrame(3840, 2160, "yuv420p")))
+    address, clock = SourceAddress.parse(str(large)), TurnedClock()
+    feed = DemuxerFeed(address, Deadlines(), clock)
+    waited = [feed.caught_up for _ in feed.units()]
+    feed.close()
+    assert len(waited) == 12
+    assert sum(waited) < 6
 
 
 def test_a_looped_file_goes_on_without_a_step_in_time(tmp_path: Path) -> None:

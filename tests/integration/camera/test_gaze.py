@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.camera.attention import CLOSE_KEYS_MS, LONGEST_REST_MS, Attention, RestPolicy
+from edge_agent.camera.attention import (
+    CLOSE_KEYS_MS,
+    DOZING_GATHER_S,
+    LONGEST_REST_MS,
+    RESTING_GATHER_S,
+    Attention,
+    RestPolicy,
+)
 from edge_agent.camera.frames import Frame, Interest
 from edge_agent.camera.gaze import Gaze, Seen
 from edge_agent.camera.reader import Deadlines, open_reader
@@ -126,6 +133,20 @@ def test_packets_are_not_kept_for_ever_where_key_frames_stop_coming(street: Path
                 kept_ms = max(kept_ms, packet.mono_ms - gaze._kept[0].mono_ms)
     reader.close()
     assert 1_000 < kept_ms <= LONGEST_REST_MS
+
+
+def test_the_packet_that_wakes_the_camera_is_the_last_that_was_let_gather(street: Path) -> None:
+    now, attention = RecordedTime(), Attention(RestPolicy())
+    reader = open_reader(SourceAddress.parse(str(street)), Deadlines(), now, now)
+    gaze = Gaze(reader, attention, Watcher(WALKS).look, Seen())
+    gathers: set[float] = set()
+    with suppress(CameraUnavailable):  # played to its end
+        for packet in reader.packets():
+            gaze.take(packet)
+            assert reader.gather_s == attention.gather_s
+            gathers.add(reader.gather_s)
+    reader.close()
+    assert gathers >= {0.0, DOZING_GATHER_S, RESTING_GATHER_S}
 
 
 class Follower(Watcher):

@@ -294,6 +294,17 @@ def test_nobody_listening_is_tried_again_with_growing_waits(site: Site) -> None:
     assert site.uploader.counters.failures <= 12
 
 
+def test_clips_that_are_gone_are_not_remembered_while_nobody_listens(site: Site) -> None:
+    site.uploader = site.new_uploader("http://127.0.0.1:9/uploads")
+    for number in range(8):
+        site.put(number)
+        site.turn_for(40)
+        site.outbox.forget_clips([an_id(number)], "no room")
+    site.put(8)
+    site.turn_for(40)
+    assert set(site.uploader._resting) == {an_id(8)}
+
+
 @pytest.mark.parametrize(
     ("status", "begun", "error"),
     [
