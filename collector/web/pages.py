@@ -23,6 +23,7 @@ from collector.web.render import render
 
 ON_ONE_PAGE = 40
 LEAD_MS = 2_500  # the clip opens this long before the trigger
+LATE_MS = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,7 @@ class Showing:
     """The episode that an incident's page shows, and its clip in milliseconds from the clip's first frame.
 
     The episode began `lead_ms` after that frame; `track` is where the thing was: JSON of [[t_ms, x, y], …] after it.
+    `misses_ms`: so much of the motion's beginning is not in the clip; 0 where it is less than a second.
     """
 
     episode: Episode
@@ -39,6 +41,7 @@ class Showing:
     motion_to_ms: int = 0
     duration_ms: int = 0
     lead_ms: int = 0
+    misses_ms: int = 0
     track: str | None = None
 
 
@@ -142,5 +145,6 @@ def _showing(episode: Episode, path: list[list[float]]) -> Showing:
         motion_to_ms=min(max(begin_ms, lead_ms + episode.last_ms - episode.start_ms), clip.duration_ms),
         duration_ms=clip.duration_ms,
         lead_ms=lead_ms,
+        misses_ms=-lead_ms if lead_ms <= -LATE_MS else 0,
         track=json.dumps(path, separators=(",", ":")) if path else None,
     )

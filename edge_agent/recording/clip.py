@@ -218,7 +218,6 @@ def _finished(
         packets=layout.packets,
         truncated=ending.truncated,
         reason=ending.reason,
-        preroll_missing_ms=ending.preroll_missing_ms,
     )
 
 

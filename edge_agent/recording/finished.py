@@ -26,15 +26,11 @@ class Ending:
 
     truncated: bool = False
     reason: str = ""
-    preroll_missing_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedClip:
-    """A clip, whole and synced under its final name. `truncated`: shorter than the episode asked; `reason` says why.
-
-    `preroll_missing_ms`: how much later than asked it begins, because nothing older was held in memory.
-    """
+    """A clip, whole and synced under its final name. `truncated`: shorter than the episode asked; `reason` says why."""
 
     path: Path
     meta: ClipMeta
@@ -48,4 +44,3 @@ class FinishedClip:
     packets: int
     truncated: bool = False
     reason: str = ""
-    preroll_missing_ms: int = 0

@@ -41,7 +41,6 @@ class _Recording:
     clip: str = ""
     until_ms: float | None = None
     clip_began_ms: float = 0.0
-    preroll_missing_ms: int = 0
     why_short: str = ""
 
 
@@ -105,7 +104,6 @@ class Recorder:
             packets = self._ring.since(from_mono_ms)
             if not packets:
                 return
-            recording.preroll_missing_ms = max(0, round(packets[0].mono_ms - from_mono_ms))
             if self._ring.starved:
                 recording.why_short = "a part of the pre-roll did not fit in the packet ring's byte budget"
             self._open(recording, packets, self._info)
@@ -180,7 +178,6 @@ class Recorder:
             Ending(
                 truncated=cut or bool(recording.why_short),
                 reason="; ".join(filter(None, (recording.why_short, why))),
-                preroll_missing_ms=recording.preroll_missing_ms,
             ),
         )
-        recording.clip, recording.why_short, recording.preroll_missing_ms = "", "", 0
+        recording.clip, recording.why_short = "", ""

@@ -76,7 +76,7 @@ def test_a_clip_runs_from_the_key_frame_before_the_preroll_to_the_end_of_the_pos
     bench.feed(info, packets[100:])
     (clip,) = bench.drain()
     assert [data for data, _ in video.samples(clip.path)] == [packet.data for packet in packets[50:121]]
-    assert (clip.truncated, clip.reason, clip.preroll_missing_ms) == (False, "", 0)
+    assert (clip.truncated, clip.reason) == (False, "")
     assert clip.meta == ClipMeta(
         *("box-1", "gate", "episode-1", "clip-1", bench.clock.wall_ms_at(5000.0)),
         *(ClipClass.NORMAL, bench.clock.boot_id, 5000),
@@ -95,7 +95,7 @@ def test_an_end_that_is_already_past_closes_the_clip_at_once(tmp_path: Path, str
     assert not clip.truncated
 
 
-def test_a_preroll_that_memory_did_not_hold_is_said(tmp_path: Path, stream: Stream) -> None:
+def test_a_preroll_that_memory_did_not_hold_cuts_nothing_short(tmp_path: Path, stream: Stream) -> None:
     info, packets = stream
     bench = Bench(tmp_path)
     bench.feed(info, packets[:10])
@@ -103,7 +103,7 @@ def test_a_preroll_that_memory_did_not_hold_is_said(tmp_path: Path, stream: Stre
     bench.recorder.end("episode-1", 1_500.0)
     bench.feed(info, packets[10:30])
     (clip,) = bench.drain()
-    assert clip.preroll_missing_ms == 3000
+    assert clip.first_frame_wall_ms == bench.clock.wall_ms_at(0.0)
     assert not clip.truncated
 
 

@@ -127,10 +127,10 @@ def test_a_clip_that_was_sealed_but_not_yet_named_or_taken_over_is_as_it_was_sea
     unfinished: bytes, tmp_path: Path
 ) -> None:
     (tmp_path / "clip.mp4.part").write_bytes(unfinished)
-    ending = Ending(truncated=True, reason="máy ảnh mất kết nối", preroll_missing_ms=400)
+    ending = Ending(truncated=True, reason="máy ảnh mất kết nối")
     meta, info = read_clip_head(tmp_path / "clip.mp4.part")
     sealed = seal(tmp_path / "clip.mp4.part", tmp_path / "clip.mp4", meta, info, ending)
-    assert (sealed.truncated, sealed.reason, sealed.preroll_missing_ms) == (True, "máy ảnh mất kết nối", 400)
+    assert (sealed.truncated, sealed.reason) == (True, "máy ảnh mất kết nối")
     assert adopt([sealed.path]).clips == (sealed,)
     sealed.path.rename(tmp_path / "clip.mp4.part")
     assert salvage(tmp_path).clips == (sealed,)
