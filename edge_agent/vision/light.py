@@ -98,10 +98,14 @@ def _fitted(now: Image, was: Image) -> tuple[float, float] | None:
 
 def _bands(now: Image, expected: Image, seen: Image, height: int) -> Image | None:
     """(height, 1) float32 gains of the rows where they explain the picture far better than one light does."""
-    ratio = np.where(seen, (now + 4.0) / (expected + 4.0), np.float32(np.nan))
-    if not seen.any(axis=1).all() or len(ratio) < 4:
+    if not seen.any(axis=1).all() or len(seen) < 4:
         return None
-    rows = np.nanmedian(ratio, axis=1) if not seen.all() else np.median(ratio, axis=1)
+    ratio = (now + np.float32(4.0)) / (expected + np.float32(4.0))
+    if seen.all():
+        middle = ratio.shape[1] // 2
+        rows = np.partition(ratio, middle, axis=1)[:, middle]
+    else:
+        rows = np.nanmedian(np.where(seen, ratio, np.float32(np.nan)), axis=1)
     if float(np.abs(rows - 1.0).max()) < LEAST_FLICKER:
         return None
     before = median(np.abs(now - expected)[seen])
