@@ -102,8 +102,8 @@ def _bands(now: Image, expected: Image, seen: Image, height: int) -> Image | Non
         return None
     ratio = (now + np.float32(4.0)) / (expected + np.float32(4.0))
     if seen.all():
-        middle = ratio.shape[1] // 2
-        rows = np.partition(ratio, middle, axis=1)[:, middle]
+        both = [(ratio.shape[1] - 1) // 2, ratio.shape[1] // 2]
+        rows = np.partition(ratio, both, axis=1)[:, both].mean(axis=1)
     else:
         rows = np.nanmedian(np.where(seen, ratio, np.float32(np.nan)), axis=1)
     if float(np.abs(rows - 1.0).max()) < LEAST_FLICKER:

@@ -76,10 +76,12 @@ def is_curve(now: Image, was: Image, things: Boxes, size: tuple[int, ...], least
     off, bins = (now - was)[beside], (was[beside] // CURVE_STEP).astype(np.intp)
     if not off.size:
         return True
-    # Sorted by brightness and then by how far off: the middle one of each stretch is a median.
+    # Sorted by brightness and then by how far off: the middle of each stretch is a median.
     counts = np.bincount(bins)
-    middles = np.minimum(np.cumsum(counts) - counts + counts // 2, off.size - 1)
-    usual = np.sort(off + APART * bins)[middles] - APART * np.arange(len(counts))
+    begins, ranked = np.cumsum(counts) - counts, np.sort(off + APART * bins)
+    lower = np.minimum(begins + np.maximum(counts - 1, 0) // 2, off.size - 1)
+    upper = np.minimum(begins + counts // 2, off.size - 1)
+    usual = (ranked[lower] + ranked[upper]) / 2.0 - APART * np.arange(len(counts))
     off = off - usual[bins]
     return bool(np.count_nonzero(np.abs(off) > least) < FAIR_SHARE * now.size)
 
