@@ -5,7 +5,6 @@ packets are byte for byte the source's own; one decoding thread (a box has more 
 """
 
 import io
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -119,8 +118,8 @@ class Reader:
                         return
                     self._arrival_ms = self._clock.mono_ms()
                 yield self._place(unit, offset)
-                if self._may_gather():
-                    time.sleep(self.gather_s)  # a wait that can be broken off costs several times as much
+                if self._may_gather() and self._stop.wait(self.gather_s):
+                    return
             if self._stop.is_set():
                 return
             if not self._address.loop or begin is None:

@@ -77,6 +77,7 @@ class ClipThread:
         self._disk_rests_s = disk_rests_s
         self._disk_rests_until = 0.0
         self._closed = False
+        self._closing = threading.Event()
         self.queued_bytes = 0
         self.bytes_written = 0
 
@@ -111,6 +112,7 @@ class ClipThread:
         with self._changed:
             self._closed = True
             self._changed.notify()
+        self._closing.set()
 
     def _put(self, item: _Begin | _End) -> None:
         with self._changed:
@@ -140,7 +142,7 @@ class ClipThread:
     def _wait(self) -> None:
         """Until there is something to do; while clips are open, for a moment, in which packets gather."""
         if self._writers:
-            time.sleep(_BATCH_S)
+            self._closing.wait(_BATCH_S)
             return
         with self._changed:
             if not self._queue and not self._closed:
