@@ -31,7 +31,6 @@ class Showing:
     """The episode that an incident's page shows, and its clip in milliseconds from the clip's first frame.
 
     The episode began `lead_ms` after that frame; `track` is where the thing was: JSON of [[t_ms, x, y], …] after it.
-    `misses_ms`: so much of the motion's beginning is not in the clip; 0 where it is less than a second.
     """
 
     episode: Episode
@@ -41,8 +40,12 @@ class Showing:
     motion_to_ms: int = 0
     duration_ms: int = 0
     lead_ms: int = 0
-    misses_ms: int = 0
     track: str | None = None
+
+    @property
+    def misses_ms(self) -> int:
+        """So much of the motion's beginning is not in the clip; 0 where it is less than a second."""
+        return -self.lead_ms if self.lead_ms <= -LATE_MS else 0
 
 
 def home(desk: Desk, asked: Asked) -> Response:
@@ -145,6 +148,5 @@ def _showing(episode: Episode, path: list[list[float]]) -> Showing:
         motion_to_ms=min(max(begin_ms, lead_ms + episode.last_ms - episode.start_ms), clip.duration_ms),
         duration_ms=clip.duration_ms,
         lead_ms=lead_ms,
-        misses_ms=-lead_ms if lead_ms <= -LATE_MS else 0,
         track=json.dumps(path, separators=(",", ":")) if path else None,
     )

@@ -102,7 +102,6 @@ class Attention:
         self._key_ms: float | None = None
         self._intervals: deque[float] = deque(maxlen=3)
         self._first_ms: float | None = None
-        self._packet_ms = -math.inf
         self._stirred_ms: float | None = None
         self._glanced_ms = -math.inf
         self._step_ms = AWAKE_STEP_MS
@@ -120,7 +119,6 @@ class Attention:
 
     def packet(self, t_ms: float, size: int, is_key: bool) -> bool:
         """A packet came; True when its size and its neighbours' say that something may stir."""
-        self._packet_ms = t_ms
         if self._first_ms is None:
             self._first_ms = self._stirred_ms = t_ms
         if is_key:
@@ -205,14 +203,13 @@ class Attention:
 
     # --- what follows --------------------------------------------------------------------------------------------
 
-    @property
-    def gather_s(self) -> float:
-        """Packets may gather for so long (see reader.py)."""
+    def gather_s(self, t_ms: float) -> float:
+        """Packets behind one of `t_ms` may gather for so long (see reader.py)."""
         if self.resting:
             return RESTING_GATHER_S
         if self.busy:
             return COPYING_GATHER_S if self._step_ms > AWAKE_STEP_MS else 0.0
-        return DOZING_GATHER_S if self._packet_ms - self._glanced_ms >= GLANCED_MS else 0.0
+        return DOZING_GATHER_S if self.level(t_ms) == "dozing" else 0.0
 
     @property
     def busy(self) -> bool:

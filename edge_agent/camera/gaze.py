@@ -69,7 +69,7 @@ class Gaze:
                 self._show(frame)
             return
         self._attend(self._attention, packet)
-        self._reader.gather_s = self._attention.gather_s
+        self._reader.gather_s = self._attention.gather_s(packet.mono_ms)
 
     def _attend(self, attention: Attention, packet: Packet) -> None:
         told = attention.packet(packet.mono_ms, len(packet.data), packet.is_key)

@@ -143,7 +143,7 @@ def test_the_packet_that_wakes_the_camera_is_the_last_that_was_let_gather(street
     with suppress(CameraUnavailable):  # played to its end
         for packet in reader.packets():
             gaze.take(packet)
-            assert reader.gather_s == attention.gather_s
+            assert reader.gather_s == attention.gather_s(packet.mono_ms)
             gathers.add(reader.gather_s)
     reader.close()
     assert gathers >= {0.0, DOZING_GATHER_S, RESTING_GATHER_S}

@@ -71,13 +71,13 @@ def test_packets_gather_unless_something_is_waited_to_be_told() -> None:
     attention = Attention(RestPolicy())
     stream = Stream(attention, gop_s=10.0)
     stream.play(1.0, "some")
-    assert attention.gather_s == 0.0
+    assert attention.gather_s(stream.now_ms) == 0.0
     stream.play(1.0, "known")
-    told = attention.gather_s
+    told = attention.gather_s(stream.now_ms)
     stream.play(5.0)
-    assert 0.0 < attention.gather_s < told
+    assert 0.0 < attention.gather_s(stream.now_ms) < told
     attention.stir(stream.now_ms)
-    assert attention.gather_s == 0.0
+    assert attention.gather_s(stream.now_ms) == 0.0
 
 
 def test_nothing_is_rested_before_a_stream_has_been_watched_for_a_while() -> None:
