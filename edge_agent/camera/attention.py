@@ -56,8 +56,10 @@ PROMPT_MS = 200.0
 """Noticed no later than this after full decoding is at once: less than confirming a thing takes besides."""
 BEARABLE_MS = 1_000.0
 """Once in five things, it may be this."""
-RESTING_GATHER_S, DOZING_GATHER_S, COPYING_GATHER_S = 0.31, 0.17, 0.37
+RESTING_GATHER_S, DOZING_GATHER_S, TOLD_GATHER_S, COPYING_GATHER_S = 0.31, 0.17, 0.37, 0.73
 """Packets gather for so long; whole frame intervals would always meet the stream at the same point."""
+KEY_COMES_MS = 60.0
+"""So much later than it was due a key frame, the largest of all packets, has come whole."""
 FOUND_AGAIN_MS, STILL_THERE_MS = 700.0, 6_000.0
 """What was followed is found again at once, or is gone. What is found in between was there and not known again."""
 LAPSE_MS, LONGEST_LAPSE_MS = 10_000.0, 320_000.0
@@ -126,6 +128,11 @@ class Attention:
                 self._intervals.append(t_ms - self._key_ms)
             self._key_ms = t_ms
         return self.sizes.take(t_ms, size, is_key)
+
+    @property
+    def waits_for_notice(self) -> bool:
+        """Whether it would change anything if `noticed` were told now."""
+        return self._noticed_ms is None
 
     def noticed(self, t_ms: float) -> None:
         """A picture that rest would have decoded, or did, shows something else than the key frame before."""
@@ -207,9 +214,16 @@ class Attention:
         """Packets behind one of `t_ms` may gather for so long (see reader.py)."""
         if self.resting:
             return RESTING_GATHER_S
+        if self.following:
+            return self._until_key_s(t_ms)
         if self.busy:
-            return COPYING_GATHER_S if self._step_ms > AWAKE_STEP_MS else 0.0
+            return TOLD_GATHER_S if self._step_ms > AWAKE_STEP_MS else 0.0
         return DOZING_GATHER_S if self.level(t_ms) == "dozing" else 0.0
+
+    def _until_key_s(self, t_ms: float) -> float:
+        """When the next key frame will have come, if they go on as they did; no longer than packets may gather."""
+        due_ms = (self._key_ms or t_ms) + min(self._intervals) + KEY_COMES_MS
+        return min(COPYING_GATHER_S, max(DOZING_GATHER_S, (due_ms - t_ms) / 1000))
 
     @property
     def busy(self) -> bool:

@@ -89,7 +89,7 @@ class Gaze:
         else:
             self._kept.clear()
         frames = self._decoded(packet)
-        if told and frames and self._would_wake(frames[-1]):
+        if told and frames and attention.waits_for_notice and self._would_wake(frames[-1]):
             attention.noticed(packet.mono_ms)
         for frame in frames:
             self._consider(attention, frame)

@@ -29,6 +29,7 @@ _FAREWELL_S = 0.5
 _DOLLAR = 0x24
 _BYE = 203
 _MOST_DIGITS = 9
+_NO_CHANNEL = 256  # none was agreed on yet: what comes on any is passed over
 _EMPTY_REPORT = bytes((_DOLLAR, 1, 0, 8, 0x80, 201, 0, 1, 0, 0, 0, 0))
 
 
@@ -74,7 +75,7 @@ class RtspSession:
         self._answer: _Answer | None = None
         self._pictures: list[CodedPicture] = []
         self._number = 0
-        self._channel = 0
+        self._channel = _NO_CHANNEL
         self._session = ""
         self._over = False
         self._drained = False

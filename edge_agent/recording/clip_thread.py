@@ -25,7 +25,8 @@ log = get_logger(__name__)
 
 DISK_RESTS_S = 10.0
 _IDLE_S = 4.0
-_BATCH_S = 0.3  # packets come in small bursts: one waking for several costs a third
+_APART_S = 0.3  # packets come in bursts: one waking for several costs a third
+_LATEST_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class ClipThread:
         self._disk_rests_s = disk_rests_s
         self._disk_rests_until = 0.0
         self._closed = False
-        self._closing = threading.Event()
+        self._wakes_at = 0.0
         self.queued_bytes = 0
         self.bytes_written = 0
 
@@ -95,7 +96,8 @@ class ClipThread:
                 return False
             self.queued_bytes += size
             self._queue.append(_Copy(clip, packets, size))
-            self._changed.notify()
+            if time.monotonic() >= self._wakes_at:
+                self._changed.notify()
         return True
 
     @property
@@ -112,7 +114,6 @@ class ClipThread:
         with self._changed:
             self._closed = True
             self._changed.notify()
-        self._closing.set()
 
     def _put(self, item: _Begin | _End) -> None:
         with self._changed:
@@ -140,13 +141,11 @@ class ClipThread:
             self._cut_short(key, "the program ended before the clip did")
 
     def _wait(self) -> None:
-        """Until there is something to do; while clips are open, for a moment, in which packets gather."""
-        if self._writers:
-            self._closing.wait(_BATCH_S)
-            return
+        """Until there is something to do; while clips are open not at once, so that packets gather."""
         with self._changed:
             if not self._queue and not self._closed:
-                self._changed.wait(_IDLE_S)
+                self._wakes_at = time.monotonic() + _APART_S
+                self._changed.wait(_LATEST_S if self._writers else _IDLE_S)
 
     def _do(self, item: _Begin | _Copy | _End) -> None:
         try:

@@ -48,7 +48,9 @@ class Server:
         transport: str = "interleaved=2-3",
         session: str = "77;timeout=3",
         pause_s: float = 0.0,
+        before: bytes = b"",
     ) -> None:
+        self._before = before
         self._pieces = pieces
         self._transport = transport
         self._session = session
@@ -77,7 +79,7 @@ class Server:
             head += f"Content-Base: rtsp://camera.invalid/base/\r\nContent-Length: {len(body)}\r\n"
         elif request.startswith("SETUP"):
             head += f"Transport: RTP/AVP/TCP;unicast;{self._transport}\r\nSession: {self._session}\r\n"
-        connection.sendall(f"{head}\r\n{body}".encode())
+        connection.sendall(self._before + f"{head}\r\n{body}".encode())
 
     def _send(self, connection: socket.socket) -> None:
         try:
@@ -195,6 +197,19 @@ def test_a_number_that_is_none_is_left_to_ffmpeg(transport: str, session: str) -
     server = Server([], transport=transport, session=session)
     with TcpCamera(server.talk) as camera, pytest.raises(Unfamiliar):
         RtspSession(f"rtsp://127.0.0.1:{camera.port}/cam", 5, 5, Stop())
+
+
+def test_packets_that_nobody_asked_for_are_passed_over(pictures: list[list[bytes]]) -> None:
+    packet = _packets(pictures, random.Random(1))[0]
+    server = Server(
+        _framed(_packets(pictures, random.Random(1))),
+        before=b"".join(bytes((0x24, channel)) + len(packet).to_bytes(2, "big") + packet for channel in (0, 1, 255)),
+    )
+    server.talks.set()
+    with TcpCamera(server.talk) as camera:
+        feed = RtspFeed(SourceAddress.parse(f"rtsp://127.0.0.1:{camera.port}/cam"), Deadlines(5, 5), Stop())
+        assert len(list(feed.units())) == len(pictures)
+        feed.close()
 
 
 def test_a_camera_that_sends_on_and_on_and_no_picture_is_given_up() -> None:

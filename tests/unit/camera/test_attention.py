@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from edge_agent.camera.attention import Attention, RestPolicy
+from edge_agent.camera.attention import COPYING_GATHER_S, Attention, RestPolicy
 from edge_agent.camera.frames import Interest
 
 
@@ -218,6 +218,20 @@ def test_what_is_settled_is_followed_from_key_frame_to_key_frame(gop_s: float, a
     first, second, *others = followed(stream, 30)
     assert second - first <= apart_s, "the next key frame may come soon"
     assert [round(later - sooner, 1) for sooner, later in pairwise([second, *others])] == [apart_s] * len(others)
+
+
+def test_what_is_followed_gathers_up_to_its_next_key_frame() -> None:
+    stream = Stream(Attention(RestPolicy()))
+    stream.play(8, "some")
+    followed(stream, 10)
+    assert stream.attention.following
+    waits_s = {}
+    for _ in range(stream.gop):
+        stream.number += 1
+        stream.attention.packet(stream.now_ms, 400, stream.number % stream.gop == 0)
+        waits_s[stream.gop - stream.number % stream.gop] = stream.attention.gather_s(stream.now_ms)
+    assert all(0.1 * packets < waits_s[packets] < 0.1 * packets + 0.1 for packets in range(2, 7))
+    assert {waits_s[packets] for packets in range(8, stream.gop + 1)} == {COPYING_GATHER_S}
 
 
 @pytest.mark.parametrize("policy", [RestPolicy(), RestPolicy(allowed=False)])

@@ -1,5 +1,6 @@
 import itertools
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,6 +83,25 @@ def test_a_clip_runs_from_the_key_frame_before_the_preroll_to_the_end_of_the_pos
         *(ClipClass.NORMAL, bench.clock.boot_id, 5000),
     )
     assert not bench.recorder.recording
+
+
+def test_what_a_clip_is_given_does_not_wait_for_its_end(tmp_path: Path, stream: Stream) -> None:
+    info, packets = stream
+    bench = Bench(tmp_path)
+    writer = threading.Thread(target=bench.thread.run, args=(Pulse("clip-writer", 60.0),))
+    writer.start()
+    bench.feed(info, packets[:10])
+    bench.recorder.begin("episode-1", 0.0)
+    for burst in (packets[10:40], packets[40:70]):
+        bench.feed(info, burst)
+        deadline = time.monotonic() + 5
+        while bench.thread.queued_bytes and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert bench.thread.queued_bytes == 0
+    bench.recorder.close()
+    bench.thread.close()
+    writer.join(10)
+    assert [clip.packets for clip in bench.clips] == [70]
 
 
 def test_an_end_that_is_already_past_closes_the_clip_at_once(tmp_path: Path, stream: Stream) -> None:
