@@ -12,6 +12,7 @@ from vonggac.daemon.threads import Crew, Stop
 
 log = get_logger(__name__)
 
+_TURNS_EVERY_S = 4.0
 EXIT_CONFIG = 78
 """sysexits.h EX_CONFIG: the configuration is wrong; systemd does not start the program again."""
 
@@ -38,7 +39,7 @@ def stop_on_signals(stop: Stop) -> None:
 def watch(stop: Stop, crew: Crew, notifier: Notifier) -> None:
     """Block the main thread until the end is asked for; feed the watchdog only while every thread moves."""
     stalled_before: list[str] = []
-    while not stop.wait(min(1.0, notifier.feed_every_s)):
+    while not stop.wait(min(_TURNS_EVERY_S, notifier.feed_every_s)):
         stalled = crew.stalled()
         if stalled != stalled_before:
             log.error("threads stand still; the watchdog is not fed", threads=stalled)
