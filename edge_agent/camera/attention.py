@@ -221,8 +221,10 @@ class Attention:
         return DOZING_GATHER_S if self.level(t_ms) == "dozing" else 0.0
 
     def _until_key_s(self, t_ms: float) -> float:
-        """When the next key frame will have come, if they go on as they did; no longer than packets may gather."""
-        due_ms = (self._key_ms or t_ms) + min(self._intervals) + KEY_COMES_MS
+        """When the next key frame that is looked at will have come, as before; no longer than packets gather."""
+        key_ms, step_ms = self._key_ms or t_ms, max(1.0, min(self._intervals))
+        earliest_ms = self._looked_ms + CLOSE_KEYS_MS - max(self._intervals)
+        due_ms = key_ms + step_ms * max(1, math.floor((earliest_ms - key_ms) / step_ms) + 1) + KEY_COMES_MS
         return min(COPYING_GATHER_S, max(DOZING_GATHER_S, (due_ms - t_ms) / 1000))
 
     @property

@@ -29,6 +29,7 @@ _FAREWELL_S = 0.5
 _DOLLAR = 0x24
 _BYE = 203
 _MOST_DIGITS = 9
+_ROOM_BYTES = 2 << 20
 _NO_CHANNEL = 256  # none was agreed on yet: what comes on any is passed over
 _EMPTY_REPORT = bytes((_DOLLAR, 1, 0, 8, 0x80, 201, 0, 1, 0, 0, 0, 0))
 
@@ -82,6 +83,7 @@ class RtspSession:
         self.caught_up = False
         self._socket = socket.create_connection((parts.hostname, parts.port or _PORT), open_s)
         self._timeout_s = open_s
+        _make_room(self._socket)
         try:
             self.offer = self._begin()
         except BaseException:
@@ -252,6 +254,15 @@ class RtspSession:
         if is_answer and headers.get("cseq", [""])[0] == str(self._number):
             self._answer = _Answer(_number(words[1]), headers, body[:size])
         return len(head) + 4 + size
+
+
+def _make_room(connection: socket.socket) -> None:
+    """Packets gather in the socket, also when a calm stream grows loud: the kernel's window would grow only with what
+    was read before, and the camera be held up meanwhile. It grows at once where so much is asked for, for a moment.
+    """
+    with suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, _ROOM_BYTES)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
 
 
 def _number(text: str) -> int:

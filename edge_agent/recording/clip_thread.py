@@ -26,7 +26,6 @@ log = get_logger(__name__)
 DISK_RESTS_S = 10.0
 _IDLE_S = 4.0
 _APART_S = 0.3  # packets come in bursts: one waking for several costs a third
-_LATEST_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,6 @@ class ClipThread:
         self._disk_rests_s = disk_rests_s
         self._disk_rests_until = 0.0
         self._closed = False
-        self._wakes_at = 0.0
         self.queued_bytes = 0
         self.bytes_written = 0
 
@@ -95,9 +93,9 @@ class ClipThread:
             if self.queued_bytes and self.queued_bytes + size > self._max_queue_bytes:
                 return False
             self.queued_bytes += size
-            self._queue.append(_Copy(clip, packets, size))
-            if time.monotonic() >= self._wakes_at:
+            if not self._queue:
                 self._changed.notify()
+            self._queue.append(_Copy(clip, packets, size))
         return True
 
     @property
@@ -141,11 +139,13 @@ class ClipThread:
             self._cut_short(key, "the program ended before the clip did")
 
     def _wait(self) -> None:
-        """Until there is something to do; while clips are open not at once, so that packets gather."""
+        """Until there is something to do; while clips are open not right behind the last, so that packets gather."""
         with self._changed:
-            if not self._queue and not self._closed:
-                self._wakes_at = time.monotonic() + _APART_S
-                self._changed.wait(_LATEST_S if self._writers else _IDLE_S)
+            began_at = time.monotonic()
+            self._changed.wait_for(lambda: self._queue or self._closed, _IDLE_S)
+            left_s = began_at + _APART_S - time.monotonic()
+            if self._writers and left_s > 0:
+                self._changed.wait_for(lambda: self._closed, left_s)
 
     def _do(self, item: _Begin | _Copy | _End) -> None:
         try:

@@ -212,6 +212,26 @@ def test_packets_that_nobody_asked_for_are_passed_over(pictures: list[list[bytes
         feed.close()
 
 
+def test_a_camera_is_not_held_up_while_packets_gather() -> None:
+    sent = threading.Event()
+
+    def loud() -> Iterable[bytes]:
+        yield bytes(1_000_000)
+        sent.set()
+
+    server = Server(loud())
+
+    def talk(connection: socket.socket) -> None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
+        server.talk(connection)
+
+    with TcpCamera(talk) as camera:
+        session = RtspSession(f"rtsp://127.0.0.1:{camera.port}/cam", 5, 5, Stop())
+        assert sent.wait(2), "what a loud second holds finds room though nobody reads"
+        server.talks.set()
+        session.close()
+
+
 def test_a_camera_that_sends_on_and_on_and_no_picture_is_given_up() -> None:
     server = Server(itertools.repeat(b"$\x04\x00\x02ab" * 1000))
     with TcpCamera(server.talk) as camera:

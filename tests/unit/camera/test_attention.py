@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from edge_agent.camera.attention import COPYING_GATHER_S, Attention, RestPolicy
+from edge_agent.camera.attention import COPYING_GATHER_S, DOZING_GATHER_S, Attention, RestPolicy
 from edge_agent.camera.frames import Interest
 
 
@@ -220,18 +220,22 @@ def test_what_is_settled_is_followed_from_key_frame_to_key_frame(gop_s: float, a
     assert [round(later - sooner, 1) for sooner, later in pairwise([second, *others])] == [apart_s] * len(others)
 
 
-def test_what_is_followed_gathers_up_to_its_next_key_frame() -> None:
-    stream = Stream(Attention(RestPolicy()))
+@pytest.mark.parametrize(("gop_s", "apart_s"), [(0.2, 2.2), (0.5, 2.0), (1.0, 2.0), (2.0, 2.0)])
+def test_what_is_followed_gathers_up_to_the_next_key_frame_that_is_looked_at(gop_s: float, apart_s: float) -> None:
+    stream = Stream(Attention(RestPolicy()), gop_s)
     stream.play(8, "some")
-    followed(stream, 10)
+    looked_s = followed(stream, 10)[-1]
     assert stream.attention.following
-    waits_s = {}
-    for _ in range(stream.gop):
+    next_s = looked_s + apart_s
+    while next_s - stream.now_ms / 1000 > 0.15:
         stream.number += 1
-        stream.attention.packet(stream.now_ms, 400, stream.number % stream.gop == 0)
-        waits_s[stream.gop - stream.number % stream.gop] = stream.attention.gather_s(stream.now_ms)
-    assert all(0.1 * packets < waits_s[packets] < 0.1 * packets + 0.1 for packets in range(2, 7))
-    assert {waits_s[packets] for packets in range(8, stream.gop + 1)} == {COPYING_GATHER_S}
+        is_key = stream.number % stream.gop == 0
+        stream.attention.packet(stream.now_ms, 400, is_key)
+        left_s = next_s - stream.now_ms / 1000
+        assert not stream.attention.looks_again(stream.now_ms, is_key)
+        gathers_s = stream.attention.gather_s(stream.now_ms)
+        assert gathers_s == pytest.approx(min(COPYING_GATHER_S, left_s + 0.06), abs=0.02)
+    assert stream.attention.gather_s(stream.now_ms + 500) == DOZING_GATHER_S, "it is late: it may come any moment"
 
 
 @pytest.mark.parametrize("policy", [RestPolicy(), RestPolicy(allowed=False)])
