@@ -223,8 +223,8 @@ class Attention:
     def _until_key_s(self, t_ms: float) -> float:
         """When the next key frame that is looked at will have come, as before; no longer than packets gather."""
         key_ms, step_ms = self._key_ms or t_ms, max(1.0, min(self._intervals))
-        earliest_ms = self._looked_ms + CLOSE_KEYS_MS - max(self._intervals)
-        due_ms = key_ms + step_ms * max(1, math.floor((earliest_ms - key_ms) / step_ms) + 1) + KEY_COMES_MS
+        passed_over = max(0, math.floor((self._last_wait_ms - key_ms) / step_ms))
+        due_ms = key_ms + step_ms * (passed_over + 1) + KEY_COMES_MS
         return min(COPYING_GATHER_S, max(DOZING_GATHER_S, (due_ms - t_ms) / 1000))
 
     @property
@@ -277,13 +277,17 @@ class Attention:
 
         It does at the last key frame before it becomes too long; at any picture once it has.
         """
-        apart_ms = max(self._intervals) if is_key else 0.0
-        if t_ms + apart_ms - self._looked_ms <= CLOSE_KEYS_MS:
+        if t_ms <= (self._last_wait_ms if is_key else self._looked_ms + CLOSE_KEYS_MS):
             return False
         self._following = False
         self._settled, self._step_ms, self._again_ms = False, AGAIN_STEP_MS, t_ms
         self._stirred_ms = t_ms  # it moved when it was looked at last
         return True
+
+    @property
+    def _last_wait_ms(self) -> float:
+        """A key frame at this moment or before can be passed over: the next one is not too late."""
+        return self._looked_ms + CLOSE_KEYS_MS - max(self._intervals)
 
     def rest(self, t_ms: float) -> bool:
         """Asked when all up to now has been decoded: rest from here on? Ends a rest whose audit is due."""

@@ -1,6 +1,5 @@
 import itertools
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from edge_agent.recording.clip_thread import ClipThread
 from edge_agent.recording.finished import ClipMeta, FinishedClip
 from edge_agent.recording.recorder import Recorder
 from tests.support import video
+from tests.support.cameras import wait_until
 from tests.support.clock import FakeClock
 from vonggac.daemon.threads import Pulse
 
@@ -94,10 +94,7 @@ def test_what_a_clip_is_given_is_written_soon_though_nothing_follows(tmp_path: P
     bench.recorder.begin("episode-1", 0.0)
     for burst in (packets[10:40], packets[40:41], packets[41:70]):
         bench.feed(info, burst)
-        deadline = time.monotonic() + 2
-        while bench.thread.queued_bytes and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert bench.thread.queued_bytes == 0
+        wait_until(lambda: bench.thread.queued_bytes == 0, 2.0, "a burst is written")
     bench.recorder.close()
     bench.thread.close()
     writer.join(10)
